@@ -196,6 +196,14 @@ const HIDDEN_BREAKS = {
     shown: CUT_OFF,
     recorded: CUT_OFF_RECORD,
   },
+  'a reason for the end that means a failure': {
+    pieces: [
+      'data: {"choices":[{"index":0,"delta":{},"finish_reason":"abort"}]}\n\n',
+      'data: [DONE]\n\n',
+    ],
+    shown: CUT_OFF,
+    recorded: CUT_OFF_RECORD,
+  },
   'an event that is not JSON': {
     pieces: ['data: {"choices":\n\n', 'data: [DONE]\n\n'],
     shown: { ...CUT_OFF, code: 'node_protocol_error' },

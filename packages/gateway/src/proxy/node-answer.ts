@@ -1,9 +1,9 @@
 import {
-  codeFor,
   CortexError,
   type JsonObject,
   NEURON_HEADERS,
   nodeErrorIn,
+  readNodeError,
 } from '@cortex/protocol';
 
 import { type AcquireRequest, type Lease } from '../control/control.ts';
@@ -140,16 +140,10 @@ export function readRefusal(
     );
     return { error, nodeError: undefined };
   }
-  const { code, message, param } = envelope;
-  const retryAfterS = retryAfterOf(headers);
-  const text =
-    typeof message === 'string' && message !== ''
-      ? message
-      : `Node ${node} answered with status ${status}.`;
-  const error = new CortexError(codeFor(code, status), text, {
-    param: typeof param === 'string' ? param : undefined,
-    retryAfterS,
-    transient: status === 503,
+  const error = readNodeError(envelope, {
+    status,
+    retryAfterS: retryAfterOf(headers),
+    otherwise: `Node ${node} answered with status ${status}.`,
   });
-  return { error, nodeError: { ...envelope, status, retry_after_s: retryAfterS } };
+  return { error, nodeError: { ...envelope, status, retry_after_s: error.details.retryAfterS } };
 }

@@ -4,7 +4,7 @@ import { formatEvent } from '../../sse/format-event.ts';
 import type { AnswerFacts } from '../dialect.ts';
 import type { AnswerEvent, BlockKind } from '../neutral/answer-event.ts';
 import type { StreamWriter } from '../neutral/translated-stream.ts';
-import { emptyBlock, emptyMessage, signatureOf, stopOf, usageOf } from './message.ts';
+import { countsOf, emptyBlock, emptyMessage, signatureOf, stopOf } from './message.ts';
 
 /** One event of a stream, with the name that Anthropic's clients dispatch on. */
 const typed = (type: string, members: object = {}): string =>
@@ -16,6 +16,7 @@ export const PING = typed('ping');
 const DELTAS: Readonly<Record<BlockKind['type'], string>> = {
   reasoning: '"type":"thinking_delta","thinking":',
   text: '"type":"text_delta","text":',
+  refusal: '"type":"text_delta","text":',
   call: '"type":"input_json_delta","partial_json":',
 };
 
@@ -66,7 +67,7 @@ export class EventWriter implements StreamWriter {
         return (
           typed('message_delta', {
             delta: stopOf(event.finish),
-            usage: usageOf(event.usage, this.#facts),
+            usage: countsOf(event.usage, this.#facts),
           }) + typed('message_stop')
         );
     }

@@ -15,6 +15,7 @@ const STOP_REASONS = {
   context: 'model_context_window_exceeded',
   calls: 'tool_use',
   filter: 'refusal',
+  refusal: 'refusal',
   stop_sequence: 'stop_sequence',
 } as const satisfies Record<Finish['reason'], string>;
 
@@ -23,16 +24,33 @@ export const stopOf = (finish: Finish): Json => ({
   stop_sequence: finish.reason === 'stop_sequence' ? finish.sequence : null,
 });
 
-/** Anthropic counts cached tokens apart from the input. @param usage - undefined: the node has not counted, or not yet */
-export function usageOf(usage: CompletionUsage | undefined, facts: AnswerFacts): Json {
+/**
+ * The counts at the end of a stream. Anthropic counts cached tokens apart from the input. Members of what no node has
+ * are null: clients with fixed types refuse a message without them.
+ *
+ * @param usage - undefined: the node has not counted, or not yet
+ */
+export function countsOf(usage: CompletionUsage | undefined, facts: AnswerFacts): Json {
   const cached = usage?.prompt_tokens_details?.cached_tokens ?? 0;
+  const thoughts = usage?.completion_tokens_details?.reasoning_tokens;
   return {
     input_tokens: Math.max(0, (usage?.prompt_tokens ?? facts.promptTokens ?? 0) - cached),
     cache_creation_input_tokens: 0,
     cache_read_input_tokens: cached,
     output_tokens: usage?.completion_tokens ?? 0,
+    output_tokens_details: thoughts === undefined ? null : { thinking_tokens: thoughts },
+    server_tool_use: null,
   };
 }
+
+/** The usage of a message: its counts, and how it was served. */
+export const usageOf = (usage: CompletionUsage | undefined, facts: AnswerFacts): Json => ({
+  ...countsOf(usage, facts),
+  cache_creation: { ephemeral_1h_input_tokens: 0, ephemeral_5m_input_tokens: 0 },
+  inference_geo: null,
+  service_tier: null,
+  speed: null,
+});
 
 /** A message without content, as a stream begins. */
 export const emptyMessage = (facts: AnswerFacts): Json => ({
@@ -52,6 +70,7 @@ export function emptyBlock(block: BlockKind): Json {
     case 'reasoning':
       return { type: 'thinking', thinking: '', signature: '' };
     case 'text':
+    case 'refusal':
       return { type: 'text', text: '' };
     case 'call':
       return { type: 'tool_use', id: toClientCallId(block.id), name: block.name, input: {} };

@@ -1,4 +1,5 @@
 import type { Part, TextPart, Turn } from '../neutral/conversation.ts';
+import { resultTexts } from '../neutral/result-turns.ts';
 import type { Block } from './body-shape.ts';
 import { readContent, textOf } from './read-parts.ts';
 import { toNodeCallId } from './tool-ids.ts';
@@ -27,9 +28,7 @@ export function readToolResult(block: Block, at: string): ToolResult {
   const clientId = textOf(block, 'tool_use_id', at);
   const parts = readContent(block['content'], `${at}.content`);
   const images = parts.filter((part) => part.type === 'image');
-  const texts = parts.filter((part) => part.type === 'text');
-  const shown =
-    texts.length === 0 && images.length > 0 ? [textPart('The result is the image below.')] : texts;
+  const shown = resultTexts(parts);
   return {
     clientId,
     images,

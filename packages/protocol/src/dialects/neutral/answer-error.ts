@@ -1,6 +1,5 @@
-import { CortexError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
-import { codeFor, nodeErrorIn, statusOfNodeError } from '../../node-error.ts';
+import { nodeErrorIn, readNodeError, statusOfNodeError } from '../../node-error.ts';
 import type { AnswerEvent } from './answer-event.ts';
 
 /**
@@ -12,16 +11,9 @@ export function readAnswerError(
 ): Extract<AnswerEvent, { kind: 'error' }> | undefined {
   const nodeError = nodeErrorIn(body);
   if (nodeError === undefined) return undefined;
-  const { code, message, param, retry_after_s: retryAfterS } = nodeError;
-  const status = statusOfNodeError(nodeError);
-  const text =
-    typeof message === 'string' && message !== ''
-      ? message
-      : 'The node ended its answer with an error.';
-  const error = new CortexError(codeFor(code, status), text, {
-    param: typeof param === 'string' ? param : undefined,
-    retryAfterS: typeof retryAfterS === 'number' ? retryAfterS : undefined,
-    transient: status === 503,
+  const error = readNodeError(nodeError, {
+    status: statusOfNodeError(nodeError),
+    otherwise: 'The node ended its answer with an error.',
   });
   return { kind: 'error', error, nodeError };
 }

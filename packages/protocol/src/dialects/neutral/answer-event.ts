@@ -6,12 +6,17 @@ import type { CompletionUsage } from '../../openai.ts';
 export type BlockKind =
   | { readonly type: 'reasoning' }
   | { readonly type: 'text' }
+  /** Why the model does not answer. */
+  | { readonly type: 'refusal' }
   /** Its deltas are JSON text; together they are an object. */
   | { readonly type: 'call'; readonly id: string; readonly name: string };
 
-/** Why an answer ended. `context`: the context is full. `stop_sequence`: one of the request's, which is `sequence`. */
+/**
+ * Why an answer ended. `context`: the context is full. `filter`: a filter cut it off. `refusal`: the model has refused.
+ * `stop_sequence`: one of the request's, which is `sequence`.
+ */
 export type Finish =
-  | { readonly reason: 'stop' | 'length' | 'context' | 'calls' | 'filter' }
+  | { readonly reason: 'stop' | 'length' | 'context' | 'calls' | 'filter' | 'refusal' }
   | { readonly reason: 'stop_sequence'; readonly sequence: string };
 
 /**
@@ -27,5 +32,10 @@ export type AnswerEvent =
       readonly finish: Finish;
       readonly usage: CompletionUsage | undefined;
     }
-  /** The error that a node sent in place of the rest of its answer, and the object in which it did. */
-  | { readonly kind: 'error'; readonly error: CortexError; readonly nodeError: JsonObject };
+  /** The error of a node in place of the rest of its answer. */
+  | {
+      readonly kind: 'error';
+      readonly error: CortexError;
+      /** The object in which it was sent; undefined: the node only gave a reason for the end that means a failure. */
+      readonly nodeError: JsonObject | undefined;
+    };

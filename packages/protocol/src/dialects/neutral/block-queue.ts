@@ -1,8 +1,8 @@
-import type { AnswerEvent } from './answer-event.ts';
+import type { AnswerEvent, BlockKind } from './answer-event.ts';
 import { GrowingJson } from './growing-json.ts';
 
 interface PlainBlock {
-  readonly type: 'reasoning' | 'text';
+  readonly type: Exclude<BlockKind['type'], 'call'>;
   /** Not sent yet. */
   unsent: string;
 }
@@ -46,6 +46,7 @@ export class BlockQueue {
   /** The first is open, or is the next to be. */
   readonly #blocks: Block[] = [];
   #isOpen = false;
+  #hasRefusal = false;
 
   /** @param newCallId - Makes an id for a call that has none of its own. */
   constructor(newCallId: () => string) {
@@ -57,11 +58,19 @@ export class BlockQueue {
     return this.#calls.length > 0;
   }
 
-  /** Adds text of the answer, or of the thoughts before it, which is not empty. */
+  /** Whether the model has said why it does not answer. */
+  get hasRefusal(): boolean {
+    return this.#hasRefusal;
+  }
+
+  /** Adds text of the answer, of the thoughts before it, or of a refusal, which is not empty. */
   add(type: PlainBlock['type'], text: string, into: AnswerEvent[]): void {
     const last = this.#blocks.at(-1);
     if (last?.type === type) last.unsent += text;
-    else this.#blocks.push({ type, unsent: text });
+    else {
+      this.#blocks.push({ type, unsent: text });
+      if (type === 'refusal') this.#hasRefusal = true;
+    }
     this.#send(false, into);
   }
 
@@ -139,5 +148,5 @@ export class BlockQueue {
   }
 }
 
-const openingOf = (block: Block): Extract<AnswerEvent, { kind: 'open' }>['block'] =>
+const openingOf = (block: Block): BlockKind =>
   block.type === 'call' ? { type: 'call', id: block.id, name: block.name } : { type: block.type };

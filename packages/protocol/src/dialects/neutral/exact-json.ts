@@ -50,6 +50,25 @@ export const ExactObject = z.custom<JsonObject>(isExactObject, 'must be an objec
 export const exactNumber = z.preprocess(toNumber, z.number('must be a number'));
 export const exactInt = z.preprocess(toNumber, z.int('must be a whole number'));
 
+const MIN_INT64 = -(2n ** 63n);
+const MAX_UINT64 = 2n ** 64n - 1n;
+
+function isInt64(value: unknown): boolean {
+  const text = exactJson.isRawJSON(value) ? value.rawJSON : String(value);
+  if (typeof value === 'string' || !/^-?\d{1,20}$/.test(text)) return false;
+  const number = BigInt(text);
+  return number >= MIN_INT64 && number <= MAX_UINT64;
+}
+
+const toSafeInteger = (value: unknown): unknown =>
+  Number.isSafeInteger(toNumber(value)) ? toNumber(value) : value;
+
+/** A whole number of 64 bits, signed or not. One above the safe integers stays as it is, so that its JSON has all digits. */
+export const exactInt64 = z.preprocess(
+  toSafeInteger,
+  z.unknown().refine(isInt64, 'must be a whole number of 64 bits'),
+);
+
 /** A whole number from `min` on. */
 export const exactIntFrom = (min: number) =>
   z.preprocess(toNumber, z.int('must be a whole number').min(min, `must be at least ${min}`));

@@ -84,6 +84,17 @@ describe('The blocks of an answer', () => {
     expect(events.at(-1)).toMatchObject({ usage: { prompt_tokens: 5 } });
   });
 
+  test('keep a refusal, which is a block of its own', () => {
+    const events = read(
+      delta({ role: 'assistant', content: 'Well.', refusal: null }),
+      delta({ refusal: 'I ' }),
+      delta({ refusal: 'cannot.' }),
+      ended(),
+    );
+
+    expect(blocksOf(events)).toEqual(['text Well.', 'refusal I cannot.']);
+  });
+
   test('are none for empty or missing members', () => {
     const nothing = delta({ content: null, reasoning_content: '', tool_calls: [] });
 
@@ -257,6 +268,9 @@ describe('The end of an answer', () => {
     ['an unknown reason', [ended('eos')], { reason: 'stop' }],
     ['length', [ended('length')], { reason: 'length' }],
     ['content_filter', [ended('content_filter')], { reason: 'filter' }],
+    ['stop after a refusal', [delta({ refusal: 'No.' }), ended('stop')], { reason: 'refusal' }],
+    ['a call after a refusal', [delta({ refusal: 'No.' }), call, ended()], { reason: 'calls' }],
+    ['a limit in a refusal', [delta({ refusal: 'N' }), ended('length')], { reason: 'length' }],
     ['stop after calls', [call, ended('stop')], { reason: 'calls' }],
     ['function_call', [call, ended('function_call')], { reason: 'calls' }],
     ['tool_calls without a call', [ended('tool_calls')], { reason: 'stop' }],
@@ -298,6 +312,15 @@ describe('The end of an answer', () => {
       'an error with a status as its code',
       { error: { message: 'Slow down.', code: 429 } },
       { code: 'rate_limit_exceeded' },
+    ],
+    ['a failure as its reason', ended('error'), { code: 'node_protocol_error', status: 502 }],
+    ['an aborted answer', ended('abort'), { code: 'upstream_disconnected', status: 502 }],
+    ['the same in the past', ended('aborted'), { code: 'upstream_disconnected' }],
+    ['a cancelled answer', ended('cancelled'), { code: 'upstream_disconnected' }],
+    [
+      'a server that is full',
+      ended('insufficient_system_resource'),
+      { code: 'no_capacity', status: 503, retryAfterS: 1 },
     ],
     ['an error that is text', { error: 'Broken.' }, { message: 'Broken.', status: 502 }],
     ['an error without an envelope', { object: 'error', message: 'Broken.' }, { status: 502 }],

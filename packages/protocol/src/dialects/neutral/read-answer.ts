@@ -1,4 +1,5 @@
 /** Reads chat answers of nodes, which speak OpenAI, whole or streamed. */
+import { CortexError, type ErrorCode } from '../../errors.ts';
 import { isJsonObject as isJson, type JsonObject as Json } from '../../json/json-object.ts';
 import { CompletionUsage } from '../../openai.ts';
 import { readAnswerError } from './answer-error.ts';
@@ -42,6 +43,26 @@ const REASONS: ReadonlyMap<string, Exclude<Finish['reason'], 'stop_sequence'>> =
   ['length', 'length'],
   ['content_filter', 'filter'],
 ]);
+
+/** Reasons of servers that have not finished the answer, with our codes for them. All other unknown reasons are ends. */
+const FAILURES: ReadonlyMap<string, ErrorCode> = new Map([
+  ['error', 'node_protocol_error'],
+  ['abort', 'upstream_disconnected'],
+  ['aborted', 'upstream_disconnected'],
+  ['canceled', 'upstream_disconnected'],
+  ['cancelled', 'upstream_disconnected'],
+  ['insufficient_system_resource', 'no_capacity'],
+]);
+
+/** The failure that a reason for the end means; undefined: the answer is whole. */
+function failureOf(reason: string | undefined): CortexError | undefined {
+  const code = reason === undefined ? undefined : FAILURES.get(reason);
+  if (code === undefined) return undefined;
+  return new CortexError(
+    code,
+    `The node stopped before its answer was complete (finish reason: ${reason}).`,
+  );
+}
 
 const firstChoice = ({ choices }: Json): Json | undefined =>
   listIn(choices).find((choice): choice is Json => isJson(choice) && (choice['index'] ?? 0) === 0);
@@ -111,14 +132,23 @@ export class AnswerReader {
     const { usage } = body;
     const choice = firstChoice(body) ?? {};
     const message = objectIn(choice[member]);
-    // In this order: a chunk can hold all three.
+    // In this order: a chunk can hold all of them.
     const reasoning = textIn(message['reasoning_content']) || textIn(message['reasoning']);
     if (reasoning !== '') this.#blocks.add('reasoning', reasoning, events);
     // Answers of `/v1/completions` have their text in the choice.
     const text = contentIn(message['content']) || textIn(choice['text']);
     if (text !== '') this.#blocks.add('text', text, events);
+    const refusal = textIn(message['refusal']);
+    if (refusal !== '') this.#blocks.add('refusal', refusal, events);
     for (const part of callsIn(message)) this.#blocks.addCall(part, events);
-    this.#reason = textOrNone(choice['finish_reason']) ?? this.#reason;
+    const reason = textOrNone(choice['finish_reason']);
+    const failure = failureOf(reason);
+    if (failure !== undefined) {
+      this.#hasFailed = true;
+      events.push({ kind: 'error', error: failure, nodeError: undefined });
+      return events;
+    }
+    this.#reason = reason ?? this.#reason;
     this.#sequence =
       textOrNone(choice['stop_reason']) ?? textOrNone(choice['matched_stop']) ?? this.#sequence;
     const counted = isJson(usage) ? CompletionUsage.safeParse(usage).data : undefined;
@@ -132,6 +162,7 @@ export class AnswerReader {
     if (known !== undefined) return { reason: known };
     // Nodes say `stop` after calls, and `tool_calls` without one.
     if (this.#blocks.hasCalls) return { reason: 'calls' };
+    if (this.#blocks.hasRefusal) return { reason: 'refusal' };
     return this.#sequence === undefined
       ? { reason: 'stop' }
       : { reason: 'stop_sequence', sequence: this.#sequence };

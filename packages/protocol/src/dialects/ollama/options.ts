@@ -1,7 +1,7 @@
 /** The `options` of a request. */
 import { z } from 'zod';
 
-import { exactInt, exactNumber } from '../neutral/exact-json.ts';
+import { exactInt, exactInt64, exactNumber } from '../neutral/exact-json.ts';
 
 const number = exactNumber.nullish();
 const whole = exactInt.nullish();
@@ -18,7 +18,7 @@ export const Options = z
     min_p: number,
     num_predict: whole,
     stop: z.union([z.string(), z.array(z.string())]).nullish(),
-    seed: whole,
+    seed: exactInt64.nullish(),
     repeat_penalty: number,
     presence_penalty: number,
     frequency_penalty: number,
@@ -37,7 +37,8 @@ export interface NodeOptions {
   /** Those that only some APIs have, by the names of the node's fields. */
   readonly others: {
     readonly min_p: number | undefined;
-    readonly seed: number | undefined;
+    /** A number, or what `exactInt64` has for one of 64 bits. */
+    readonly seed: unknown;
     readonly repeat_penalty: number | undefined;
     readonly presence_penalty: number | undefined;
     readonly frequency_penalty: number | undefined;

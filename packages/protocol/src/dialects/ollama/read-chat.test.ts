@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 
 import { CortexError } from '../../errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
+import { OLLAMA_CHAT } from './ollama.ts';
 import type { OllamaRequest } from './ollama-request.ts';
 import { readOllamaChat } from './read-chat.ts';
 
@@ -111,6 +112,31 @@ describe('A chat', () => {
     expect(sent({ options, keep_alive: '5m', stream: false })).toEqual(sent({ stream: false }));
     expect(sent({ options: null, stream: false })).toEqual(sent({ stream: false }));
   });
+
+  test.each(['9007199254740993', '-9223372036854775808', '18446744073709551615', '7', '-1'])(
+    'has all digits of the seed %s',
+    async (seed) => {
+      const text = `{"model":"x","messages":[{"role":"user","content":"hi"}],"options":{"seed":${seed}}}`;
+
+      const body = await OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
+
+      expect(new TextDecoder().decode(body.named('m'))).toEndWith(`"seed":${seed}}`);
+    },
+  );
+
+  test.each(['18446744073709551616', '-9223372036854775809', '1.5', '"7"', 'true', '{}', '1e30'])(
+    'is refused with the seed %s',
+    async (seed) => {
+      const text = `{"model":"x","messages":[{"role":"user","content":"hi"}],"options":{"seed":${seed}}}`;
+
+      const read = OLLAMA_CHAT.read(new TextEncoder().encode(text), new Headers());
+
+      await expect(read).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: '"options.seed" must be a whole number of 64 bits.',
+      });
+    },
+  );
 
   test.each([-1, -2, 0])('has no limit for num_predict %i', (limit) => {
     expect(sent({ options: { num_predict: limit } })).not.toHaveProperty('max_tokens');
@@ -346,6 +372,30 @@ describe('A history', () => {
     ],
   ])('has results that belong to calls %s', (_, list, expected) => {
     expect(idsOf(...list)).toEqual([...expected]);
+  });
+
+  test('has images of results in a message of the user behind all results', () => {
+    const image = { type: 'image_url', image_url: { url: `data:image/png;base64,${PNG}` } };
+
+    expect(
+      messages(
+        asked,
+        assistant(call('f', {}), call('g', {})),
+        result({ tool_name: 'f', content: 'Seen.', images: [PNG] }),
+        result({ tool_name: 'g', content: '', images: [PNG] }),
+        { role: 'user', content: 'And?' },
+      ),
+    ).toMatchObject([
+      asked,
+      { role: 'assistant' },
+      { role: 'tool', tool_call_id: 'call_0', content: 'Seen.' },
+      { role: 'tool', tool_call_id: 'call_1', content: 'The result is the image below.' },
+      { role: 'user', content: [image, image] },
+      { role: 'user', content: 'And?' },
+    ]);
+    expect(
+      messages(assistant(call('f', {})), result({ content: null, images: [PNG] })),
+    ).toMatchObject([{}, { content: 'The result is the image below.' }, { content: [image] }]);
   });
 
   test('never has two calls with one id', () => {

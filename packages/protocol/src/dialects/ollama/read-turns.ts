@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Part, ToolCall, Turn } from '../neutral/conversation.ts';
 import { ExactObject } from '../neutral/exact-json.ts';
 import { refuseField } from '../neutral/refuse-field.ts';
+import { resultTurns } from '../neutral/result-turns.ts';
 import { toArgumentText } from './call-arguments.ts';
 import { readImage } from './images.ts';
 import { TurnCalls } from './turn-calls.ts';
@@ -41,9 +42,7 @@ const ROLES: ReadonlyMap<string, Turn['role']> = new Map([
 /** Images stand before the text, as the templates of Ollama have it. */
 const partsOf = ({ content, images }: Message, param: string): Part[] => [
   ...(images ?? []).map((image, at) => readImage(image, `${param}.images[${at}]`)),
-  ...(content !== '' || !images?.length
-    ? [{ type: 'text', text: content ?? '' } satisfies Part]
-    : []),
+  ...(content || !images?.length ? [{ type: 'text', text: content ?? '' } satisfies Part] : []),
 ];
 
 /**
@@ -87,10 +86,25 @@ class CallIds {
   }
 }
 
-/** @throws CortexError `invalid_request` for an unknown role or a wrong image */
+/**
+ * The turns of a conversation. Images of results follow all results of a turn: results are text on the wire of nodes.
+ *
+ * @throws CortexError `invalid_request` for an unknown role or a wrong image
+ */
 export function readTurns(messages: readonly Message[]): readonly Turn[] {
   const ids = new CallIds();
-  return messages.map((message, at) => readTurn(message, ids, `messages[${at}]`));
+  const turns: Turn[] = [];
+  let results: Extract<Turn, { role: 'tool' }>[] = [];
+  for (const [at, message] of messages.entries()) {
+    const turn = readTurn(message, ids, `messages[${at}]`);
+    if (turn.role === 'tool') {
+      results.push(turn);
+      continue;
+    }
+    turns.push(...resultTurns(results), turn);
+    results = [];
+  }
+  return [...turns, ...resultTurns(results)];
 }
 
 function readTurn(message: Message, ids: CallIds, param: string): Turn {

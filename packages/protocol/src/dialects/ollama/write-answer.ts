@@ -31,6 +31,7 @@ const DONE_REASONS: Readonly<Record<Finish['reason'], 'stop' | 'length'>> = {
   stop_sequence: 'stop',
   calls: 'stop',
   filter: 'stop',
+  refusal: 'stop',
   length: 'length',
   context: 'length',
 };

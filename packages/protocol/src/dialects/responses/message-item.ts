@@ -9,13 +9,37 @@ import {
   partOf,
 } from './output-item.ts';
 
-/** Text that the model says. */
+/** How the API names the text of a message. */
+interface PartForm {
+  /** Of the events with the text. */
+  readonly event: 'output_text' | 'refusal';
+  /** That has the text in the part, and in the event with the whole text. */
+  readonly member: 'text' | 'refusal';
+  /** Members of the part beside its text. */
+  readonly part: JsonObject;
+  /** Members of the events with the text. */
+  readonly logged: JsonObject;
+}
+
+const FORMS = {
+  text: {
+    event: 'output_text',
+    member: 'text',
+    part: { type: 'output_text', annotations: [], logprobs: [] },
+    logged: { logprobs: [] },
+  },
+  refusal: { event: 'refusal', member: 'refusal', part: { type: 'refusal' }, logged: {} },
+} as const satisfies Record<string, PartForm>;
+
+/** Text that the model says: an answer, or why there is none. */
 export class MessageItem implements OutputItem {
   readonly #place: ItemPlace;
+  readonly #form: PartForm;
   #text = '';
 
-  constructor(place: ItemPlace) {
+  constructor(place: ItemPlace, form: keyof typeof FORMS) {
     this.#place = place;
+    this.#form = FORMS[form];
   }
 
   open(): readonly ItemEvent[] {
@@ -29,14 +53,15 @@ export class MessageItem implements OutputItem {
 
   delta(text: string): readonly ItemEvent[] {
     this.#text += text;
-    const members = { ...partOf(this.#place), delta: text, logprobs: [] };
-    return [{ type: 'response.output_text.delta', ...members }];
+    const { event, logged } = this.#form;
+    return [{ type: `response.${event}.delta`, ...partOf(this.#place), delta: text, ...logged }];
   }
 
   close(status: ItemStatus): readonly ItemEvent[] {
     const at = partOf(this.#place);
+    const { event, member, logged } = this.#form;
     return [
-      { type: 'response.output_text.done', ...at, text: this.#text, logprobs: [] },
+      { type: `response.${event}.done`, ...at, [member]: this.#text, ...logged },
       { type: 'response.content_part.done', ...at, part: this.#part() },
       itemDone(this.#place, this.json(status)),
     ];
@@ -48,6 +73,7 @@ export class MessageItem implements OutputItem {
   }
 
   #part(): JsonObject {
-    return { type: 'output_text', annotations: [], logprobs: [], text: this.#text };
+    const { member, part } = this.#form;
+    return { ...part, [member]: this.#text };
   }
 }

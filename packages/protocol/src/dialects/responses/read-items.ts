@@ -115,7 +115,7 @@ function readItem(value: unknown, place: Place): void {
 }
 
 /**
- * The conversation of a request: its instructions, then its input, a string or items.
+ * The conversation of a request: its instructions, then its input, a string, items or nothing.
  *
  * @throws CortexError `invalid_request` or `unsupported_parameter`, with `param`
  */
@@ -129,9 +129,8 @@ export function readTurns(
   else if (Array.isArray(input)) {
     for (const [index, item] of input.entries())
       readItem(item, { transcript, names, param: `input[${index}]` });
-  } else {
-    const isMissing = input === undefined || input === null;
-    throw refuseField('input', isMissing ? 'is missing' : 'must be a string or a list of items');
+  } else if (input !== undefined && input !== null) {
+    throw refuseField('input', 'must be a string or a list of items');
   }
   return transcript.toTurns();
 }

@@ -30,7 +30,6 @@ describe('A request is refused with the field and what to change', () => {
   test.each<[string, unknown, string, string | undefined, string]>([
     ['text that is not JSON', '{', 'malformed_json', undefined, 'not valid JSON'],
     ['a list', '[]', 'malformed_json', undefined, 'is not valid JSON'],
-    ['no input', {}, 'invalid_request', 'input', 'is missing'],
     ['input as an object', { input: {} }, 'invalid_request', 'input', 'a string or a list'],
     ['an item that is text', item('x'), 'invalid_request', 'input[0]', 'must be an object'],
     ['an item without type', item({}), 'invalid_request', 'input[0].type', 'is missing'],

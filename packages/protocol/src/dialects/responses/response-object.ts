@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import type { CompletionUsage } from '../../openai.ts';
 import type { AnswerFacts } from '../dialect.ts';
+import type { ResponseError } from './answer-error.ts';
 
 /** What changes in a response while it is made. */
 export interface ResponseState {
@@ -8,7 +9,7 @@ export interface ResponseState {
   readonly output: readonly JsonObject[];
   readonly usage?: CompletionUsage | undefined;
   readonly incompleteReason?: 'max_output_tokens' | 'content_filter' | undefined;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
+  readonly error?: ResponseError | undefined;
 }
 
 /** Fields of the request that the response repeats, with what they are where the request has none. */

@@ -57,15 +57,24 @@ describe('A stream', () => {
     expect(late).toEqual(['', '', '']);
   });
 
-  test('ends with an error of cortex as failed, with the time after which to try again', () => {
+  test('ends with an error of cortex as failed, with its status, when to try again and what is loading', () => {
     const { stream, text } = started();
-    const error = new CortexError('model_loading', 'm is being loaded.', { retryAfterS: 9 });
+    const loading = { state: 'loading', node: 'beast', progress: 0.4 };
+    const error = new CortexError('model_loading', 'm is being loaded.', {
+      retryAfterS: 9,
+      loading,
+      extra: { missing_mb: 5 },
+    });
 
     const response = checkEvents(parseEvents(text + stream.fail(error)));
 
     expect(response.error).toEqual({
       code: 'model_loading',
       message: 'm is being loaded. Please try again in 9s.',
+      status: 503,
+      retry_after_s: 9,
+      loading,
+      missing_mb: 5,
     });
   });
 
@@ -78,6 +87,7 @@ describe('A stream', () => {
     expect(response.error).toEqual({
       code: 'internal_error',
       message: 'An internal error occurred (req_test).',
+      status: 500,
     });
   });
 

@@ -6,7 +6,7 @@ import { callIds } from '../neutral/call-ids.ts';
 import { AnswerReader } from '../neutral/read-answer.ts';
 import { parseAnswer } from '../neutral/read-json.ts';
 import { type StreamWriter, TranslatedStream } from '../neutral/translated-stream.ts';
-import { shownError } from './answer-error.ts';
+import { responseError } from './answer-error.ts';
 import type { ReadRequest } from './read-request.ts';
 import { responseMaker } from './response-object.ts';
 import { AnswerWriter, type ResponseEvent } from './write-answer.ts';
@@ -50,7 +50,7 @@ class ResponsesWriter implements StreamWriter {
   }
 
   fail(error: CortexError): string {
-    return format(this.#writer.fail(shownError(error, this.#requestId)));
+    return format(this.#writer.fail(responseError(error, this.#requestId)));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Part, ToolCall, Turn } from '../neutral/conversation.ts';
+import { resultTurns } from '../neutral/result-turns.ts';
 
 /** A turn of the model that is still being put together. */
 interface Answer {
@@ -7,21 +8,6 @@ interface Answer {
   readonly calls: ToolCall[];
   /** In the order of the request. */
   readonly results: (Turn & { readonly role: 'tool' })[];
-}
-
-/** The text of a result: nodes take no images there. */
-function textsOf(parts: readonly Part[]): readonly Part[] {
-  const texts = parts.filter(({ type }) => type === 'text');
-  return texts.length === 0 && parts.length > 0
-    ? [{ type: 'text', text: 'The result is the image below.' }]
-    : texts;
-}
-
-/** The results of calls. Their images follow in a message of the user. */
-function resultTurns(results: Answer['results']): readonly Turn[] {
-  const images = results.flatMap(({ parts }) => parts.filter(({ type }) => type === 'image'));
-  const turns = results.map((result) => ({ ...result, parts: textsOf(result.parts) }));
-  return images.length === 0 ? turns : [...turns, { role: 'user', parts: images }];
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../json/json-object.ts';
 import type { CompletionUsage } from '../../openai.ts';
 import type { AnswerEvent, BlockKind, Finish } from '../neutral/answer-event.ts';
-import type { ShownError } from './answer-error.ts';
+import type { ResponseError } from './answer-error.ts';
 import { CustomCallItem, FunctionCallItem } from './call-items.ts';
 import { MessageItem } from './message-item.ts';
 import type { ItemEvent, ItemStatus, OutputItem } from './output-item.ts';
@@ -32,16 +32,11 @@ function incompleteReason({ reason }: Finish): ResponseState['incompleteReason']
     case 'filter':
       return 'content_filter';
     case 'stop':
+    case 'refusal':
     case 'calls':
     case 'stop_sequence':
       return undefined;
   }
-}
-
-/** Clients read in the message when to try again: an event has no header for it. */
-function errorOf({ code, message, retryAfterS }: ShownError): ResponseState['error'] {
-  const hint = retryAfterS === undefined ? '' : ` Please try again in ${retryAfterS}s.`;
-  return { code, message: `${message}${hint}` };
 }
 
 /** Writes an answer as events of this API. Each block of the answer is an item, which opens with the block. */
@@ -84,8 +79,8 @@ export class AnswerWriter {
   }
 
   /** The last event of an answer that goes no further. */
-  fail(error: ShownError): readonly ResponseEvent[] {
-    return [this.#end('response.failed', { status: 'failed', error: errorOf(error) })];
+  fail(error: ResponseError): readonly ResponseEvent[] {
+    return [this.#end('response.failed', { status: 'failed', error })];
   }
 
   #openItem(block: BlockKind): readonly ResponseEvent[] {
@@ -101,7 +96,8 @@ export class AnswerWriter {
       id: `${prefix}_${stem}_${index}`,
       index,
     });
-    if (block.type === 'text') return new MessageItem(place('msg'));
+    if (block.type === 'text' || block.type === 'refusal')
+      return new MessageItem(place('msg'), block.type);
     if (block.type === 'reasoning') return new ReasoningItem(place('rs'), reasoning);
     const call = { callId: block.id, tool: names.clientTool(block.name) };
     return call.tool.kind === 'custom'

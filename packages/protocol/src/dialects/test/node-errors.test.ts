@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test';
 
 import { CortexError, type ErrorCode } from '../../errors.ts';
 import type { JsonObject } from '../../json/json-object.ts';
+import { renderError } from '../../render-error.ts';
 import { ANTHROPIC } from '../anthropic/anthropic.ts';
 import type { ClientBody, Dialect } from '../dialect.ts';
 import { OLLAMA_CHAT, OLLAMA_GENERATE } from '../ollama/ollama.ts';
@@ -86,6 +87,45 @@ describe.each(DIALECTS)(
           stream.keepAlive() +
           stream.end(true),
       ).toBe('');
+    });
+
+    test('keeps when to try again, what is loading and what is missing', async () => {
+      const body = await read(dialect, { ...request, stream: true });
+      const members = {
+        loading: { state: 'loading', node: 'beast', progress: 0.4, eta_s: 12 },
+        device: 1,
+        missing_mb: 2001,
+      };
+      const error = { message: 'a', code: 'insufficient_vram', status: 503, retry_after_s: 7 };
+      const text = JSON.stringify({ error: { ...error, ...members } });
+
+      const thrown = thrownBy(() => body.whole?.(new TextEncoder().encode(text), FACTS));
+      const whole = renderError(thrown, dialect.name, 'req_1');
+      const events = body.stream(FACTS).push(new TextEncoder().encode(`data: ${text}\n\n`));
+
+      expect(whole.headers['retry-after']).toBe('7');
+      for (const told of [JSON.stringify(whole.body), String(events)])
+        for (const [name, value] of Object.entries(members))
+          expect(told).toContain(`"${name}":${JSON.stringify(value)}`);
+      expect(String(events)).toContain('"retry_after_s":7');
+      expect(String(events)).toMatch(/"status":(?:503|529)/);
+    });
+
+    test('is told without details that have another form', async () => {
+      const body = await read(dialect, request);
+      const error = {
+        message: 'a',
+        code: 'queue_full',
+        loading: 'soon',
+        device: {},
+        missing_mb: 5,
+      };
+      const text = JSON.stringify({ error });
+
+      const thrown = thrownBy(() => body.whole?.(new TextEncoder().encode(text), FACTS));
+
+      expect(thrown).toMatchObject({ code: 'queue_full', details: { extra: { missing_mb: 5 } } });
+      expect(JSON.stringify(renderError(thrown, dialect.name, 'r'))).not.toMatch(/loading|device/);
     });
 
     test('is none if the member is null', async () => {

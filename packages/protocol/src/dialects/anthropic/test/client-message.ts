@@ -81,7 +81,12 @@ export function clientMessage(events: readonly JsonObject[]): ClientMessage {
       }
       case 'message_delta':
         expect([phase, open]).toEqual(['content', undefined]);
-        message = { ...message, ...objectIn(delta), usage: event['usage'] };
+        message = {
+          ...message,
+          ...objectIn(delta),
+          // The counts at the end replace those at the start; the rest of the usage stays.
+          usage: { ...objectIn(message?.['usage']), ...objectIn(event['usage']) },
+        };
         phase = 'delta';
         break;
       case 'message_stop':

@@ -102,6 +102,33 @@ describe('The official SDK', () => {
     },
   );
 
+  test('gets every member of the usage that its types have, whole and streamed', async () => {
+    const counts = {
+      input_tokens: 100,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 900,
+      output_tokens: 50,
+      output_tokens_details: { thinking_tokens: 40 },
+      server_tool_use: null,
+    } satisfies Anthropic.MessageDeltaUsage;
+    const usage: Anthropic.Usage = {
+      ...counts,
+      cache_creation: { ephemeral_1h_input_tokens: 0, ephemeral_5m_input_tokens: 0 },
+      inference_geo: null,
+      service_tier: null,
+      speed: null,
+    };
+    const client = clientOf(namedCase('p35-cached-usage'));
+
+    const whole = await client.messages.create(REQUEST);
+    const stream = client.messages.stream(REQUEST);
+    const events = await Array.fromAsync(stream);
+
+    expect(whole.usage).toEqual(usage);
+    expect((await stream.finalMessage()).usage).toEqual(usage);
+    expect(events.find(({ type }) => type === 'message_delta')).toMatchObject({ usage: counts });
+  });
+
   test('leaves out the arguments that the token limit has cut from a stream', async () => {
     const message = await clientOf(namedCase('p33-cut-call'))
       .messages.stream(REQUEST)

@@ -3,9 +3,12 @@ import { expect } from 'bun:test';
 
 import { createParser } from 'eventsource-parser';
 
+import type { ResponseError } from '../answer-error.ts';
+
 interface Part {
   readonly type: string;
-  readonly text: string;
+  readonly text?: string;
+  readonly refusal?: string;
 }
 
 export interface Item {
@@ -22,7 +25,7 @@ export interface SeenResponse {
   readonly id: string;
   readonly status: string;
   readonly output: readonly Item[];
-  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly error: ResponseError | null;
 }
 
 /** Members of all events. */
@@ -37,6 +40,7 @@ export interface StreamEvent {
   readonly part?: Part;
   readonly delta?: string;
   readonly text?: string;
+  readonly refusal?: string;
   readonly arguments?: string;
   readonly input?: string;
   readonly response?: SeenResponse;
@@ -58,9 +62,13 @@ export function parseEvents(text: string): readonly StreamEvent[] {
   return events;
 }
 
+/** The text of a part, or of the event with its whole text. */
+const said = ({ text, refusal }: Pick<Part, 'text' | 'refusal'>): string | undefined =>
+  refusal ?? text;
+
 /** What an item says. */
 function textOf({ content = [], summary = [], arguments: called, input }: Item): string {
-  return called ?? input ?? [...content, ...summary].map(({ text }) => text).join('');
+  return called ?? input ?? [...content, ...summary].map((part) => said(part) ?? '').join('');
 }
 
 /** Reads the events of one item, which must be in order. */
@@ -77,9 +85,9 @@ class ItemCheck {
   read(event: StreamEvent): void {
     expect(event.item_id).toBe(this.#id);
     expect(event.content_index ?? event.summary_index ?? 0).toBe(0);
-    const { type, delta = '', part, text, arguments: called, input } = event;
+    const { type, delta = '', part, arguments: called, input } = event;
     if (type.endsWith('.delta')) this.#streamed += delta;
-    if (type.endsWith('.done')) this.#texts.add(part?.text ?? text ?? called ?? input ?? '?');
+    if (type.endsWith('.done')) this.#texts.add(said(part ?? event) ?? called ?? input ?? '?');
   }
 
   /** All that the item and its parts say in the end is what the deltas said. */
