@@ -15,6 +15,7 @@ import { toAnthropicList, toAnthropicModel } from './anthropic-models.ts';
 import { toLmStudioModel } from './lm-studio-models.ts';
 import { type ProxyLimits } from '../proxy/exchange.ts';
 import { type MeteredRequest } from './metered.ts';
+import { requestIdHeaders } from './request-id-headers.ts';
 
 interface ModelsDeps {
   readonly control: Control;
@@ -30,8 +31,8 @@ const viewOf = ({ control, createdS }: ModelsDeps): ListOptions => ({
   fits: (model) => control.fits(model),
 });
 
-const answer = (body: unknown, { requestId }: MeteredRequest): Response =>
-  Response.json(body, { headers: { 'x-request-id': requestId } });
+const answer = (body: unknown, { dialect, requestId }: MeteredRequest): Response =>
+  Response.json(body, { headers: requestIdHeaders(dialect, requestId) });
 
 /**
  * The list that Codex reads where it sends `client_version`. It needs the member, and an entry would replace the
