@@ -145,6 +145,7 @@ describe('GET /api/v0/models', () => {
           object: 'model',
           type: 'embeddings',
           publisher: 'cortex',
+          arch: 'embedder',
           compatibility_type: 'gguf',
           state: 'not-loaded',
           max_context_length: 512,
@@ -155,6 +156,7 @@ describe('GET /api/v0/models', () => {
           object: 'model',
           type: 'llm',
           publisher: 'cortex',
+          arch: 'loading',
           compatibility_type: 'gguf',
           state: 'loading',
           capabilities: [],
@@ -164,6 +166,7 @@ describe('GET /api/v0/models', () => {
           object: 'model',
           type: 'vlm',
           publisher: 'org',
+          arch: 'chat',
           compatibility_type: 'gguf',
           quantization: 'Q4_K_M',
           state: 'loaded',
@@ -173,6 +176,19 @@ describe('GET /api/v0/models', () => {
         },
       ],
     });
+  });
+
+  test('has the family of the model as its architecture, also under another name', async () => {
+    const neuron = new FakeNeuron({ models: [{ id: 'Qwen/Qwen3-8B' }] });
+    open.push(neuron);
+    const gateway = await GatewayUnderTest.start({
+      neurons: { beast: neuron },
+      modelsToml: '[aliases]\nfast = "Qwen/Qwen3-8B"\n',
+    });
+    open.push(gateway);
+
+    for (const name of ['Qwen/Qwen3-8B', 'Qwen/Qwen3-8B@beast', 'fast'])
+      expect(await jsonOf(gateway.get(`/api/v0/models/${name}`))).toMatchObject({ arch: 'qwen3' });
   });
 
   test('has each model under its own path, and 404 with a similar name for an unknown one', async () => {

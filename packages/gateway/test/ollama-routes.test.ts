@@ -152,6 +152,28 @@ test('Ollama routes list, show and name the version, and every answer but the ve
   expect(gateway.records.map(({ api }) => api)).toEqual(['ollama', 'ollama', 'ollama']);
 });
 
+test('/api/tags and /api/show have the size and the age of a file that is not loaded', async () => {
+  const modified = '2026-01-02T03:04:05.678Z';
+  const neuron = new FakeNeuron({
+    models: [
+      { id: 'm', status: 'unloaded', size_bytes: 636_000_000, modified_at: modified },
+      { id: 'of an older neuron', status: 'unloaded' },
+    ],
+  });
+  open.push(neuron);
+  const gateway = await GatewayUnderTest.start({ neurons: { beast: neuron } });
+  open.push(gateway);
+
+  const tags = toObject(await (await gateway.get('/api/tags')).json());
+  const show = toObject(await (await gateway.post('/api/show', { model: 'm' })).json());
+
+  expect(tags['models']).toMatchObject([
+    { name: 'm:latest', size: 636_000_000, modified_at: modified },
+    { name: 'of an older neuron:latest', size: 0 },
+  ]);
+  expect(show['modified_at']).toBe(modified);
+});
+
 test('a load without a prompt that fails is answered in the form of Ollama', async () => {
   const { neuron, gateway } = await setUp('unloaded');
 

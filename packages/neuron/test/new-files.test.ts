@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ErrorEnvelope, NodeModels } from '@cortex/protocol';
@@ -25,6 +25,28 @@ describe('a new file in a models folder', () => {
 
     expect([answer.status, await answer.json()]).toEqual([200, { models: 2 }]);
     expect(await idsOf(neuron)).toEqual(['fresh', 'tiny']);
+  });
+
+  test('is listed with its size and the time of its last change, once all parts are there', async () => {
+    await using neuron = await TestNeuron.start({ parts: { startEngine: scriptedEngine() } });
+    const part = (at: number): string => join(neuron.modelsDir, `split-0000${at}-of-00002.gguf`);
+    writeFileSync(part(1), 'a'.repeat(1000));
+    utimesSync(part(1), 1_700_000_000, 1_700_000_000);
+
+    await neuron.post('/models/rescan', {});
+    const half = await neuron.model('split');
+    writeFileSync(part(2), 'a'.repeat(500));
+    utimesSync(part(2), 1_700_000_007, 1_700_000_007);
+    await neuron.post('/models/rescan', {});
+
+    expect(half).toMatchObject({ on_disk: true });
+    expect(half).not.toHaveProperty('size_bytes');
+    expect(half).not.toHaveProperty('modified_at');
+    expect(await neuron.model('split')).toMatchObject({
+      on_disk: true,
+      size_bytes: 1500,
+      modified_at: '2023-11-14T22:13:27.000Z',
+    });
   });
 
   test('fails with a retryable error while it is being copied, and loads once it is complete', async () => {

@@ -6,6 +6,7 @@ export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';
 export { DIALECT_FIELDS } from './dialects/dialect-fields.ts';
 export type { DialectFieldRule, DialectRoute } from './dialects/neutral/dialect-field.ts';
+export { familyOf } from './dialects/ollama/model-facts.ts';
 export {
   readOllamaShow,
   toOllamaPs,

@@ -36,6 +36,10 @@ export const ListedModel = z.looseObject({
   meta: z.looseObject({ n_ctx: z.int(), n_ctx_train: z.int().optional() }).optional(),
   /** Such as `Q4_K_M`. */
   quantization: z.string().optional(),
+  /** Of its file; the largest where nodes have different ones. */
+  size_bytes: z.int().optional(),
+  /** When that file changed last, as in RFC 3339. */
+  modified_at: z.string().optional(),
   cost: z.looseObject({ input: z.number(), output: z.number() }).optional(),
   aliases: z.array(z.string()).optional(),
   /** The id of the model that this name stands for, if it stands for another. */

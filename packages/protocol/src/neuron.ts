@@ -124,6 +124,10 @@ export const ModelEntry = z.looseObject({
   /** It is held, and `POST /models/{id}/sleep` can put it to sleep. Absent: it cannot, or an older neuron. */
   can_sleep: z.boolean().optional(),
   on_disk: z.boolean().default(false),
+  /** All parts of its file together. Absent: not whole on the disk of this node, or an older neuron. */
+  size_bytes: z.int().optional(),
+  /** When the file changed last, as in RFC 3339. Absent like `size_bytes`. */
+  modified_at: z.string().optional(),
   idle_ms: z.number().optional(),
   age_ms: z.number().optional(),
   loaded_at: z.string().optional(),

@@ -47,6 +47,18 @@ function quantOf(replicas: readonly Replica[]): string | undefined {
   return others.length === 0 ? quant : undefined;
 }
 
+/** Size and age of the largest file of the model on a disk of its nodes. */
+function fileOf(
+  snapshot: FleetSnapshot,
+  replicas: readonly Replica[],
+): Pick<ListedModel, 'size_bytes' | 'modified_at'> {
+  const [largest] = replicas
+    .flatMap(({ node, model }) => snapshot.nodes.get(node)?.reported.get(model) ?? [])
+    .filter(({ size_bytes: size }) => size !== undefined)
+    .toSorted((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0));
+  return { size_bytes: largest?.size_bytes, modified_at: largest?.modified_at };
+}
+
 /** Exact names that resolve only to this model, which a client can use as well. */
 function aliasesOf(snapshot: FleetSnapshot, model: string): string[] {
   return [...snapshot.aliases.exact.values()]
@@ -92,6 +104,7 @@ function describe(
     capabilities: unique(replicas.flatMap(({ capabilities }) => capabilities)),
     ...limitFields(tightestLimit(replicas)),
     quantization: quantOf(replicas),
+    ...fileOf(snapshot, replicas),
     ...(aliases.length > 0 && { aliases }),
     reason,
   };

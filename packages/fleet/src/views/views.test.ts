@@ -84,6 +84,23 @@ describe('GET /v1/models', () => {
     ]);
   });
 
+  test('has size and age of the largest file on a node that is up', () => {
+    const files = [
+      { size_bytes: 7, modified_at: '2026-01-02T00:00:00.000Z' },
+      { size_bytes: 9, modified_at: '2026-01-01T00:00:00.000Z' },
+      {},
+    ];
+    const { snapshot } = fleet(
+      { nodes: ['a', 'b', 'c'] },
+      files.map((file, at) => report(String.fromCharCode(97 + at), [entry('m', file), entry('n')])),
+    );
+    expect(describeModel(snapshot, 'm', { createdS, words, fits })).toMatchObject({
+      size_bytes: 9,
+      modified_at: '2026-01-01T00:00:00.000Z',
+    });
+    expect(describeModel(snapshot, 'n', { createdS, words, fits })?.size_bytes).toBeUndefined();
+  });
+
   test('shows the progress of the replica that is furthest in the best state, and only while it is known', () => {
     const { snapshot } = fleet({ nodes: ['a', 'b', 'c'] }, [
       report('a', [entry('m', { status: 'loading', progress: 0.25 }), entry('n')]),

@@ -25,7 +25,7 @@ const isOffered = (id: string): boolean => id.startsWith('claude') || id.startsW
  * Anthropic's list of `models`, ordered by id. Each model has a second entry with the prefix `anthropic/`, and aliases
  * with names like those of Anthropic are added even if they are not listed.
  */
-export function toAnthropicList(
+export function anthropicModels(
   snapshot: FleetSnapshot,
   models: readonly ListedModel[],
   options: ListOptions,
@@ -38,13 +38,5 @@ export function toAnthropicList(
   const added = [...new Set([...aliases, ...prefixed])]
     .filter((name) => !shown.has(name))
     .flatMap((name) => describeModel(snapshot, name, options) ?? []);
-  const data = [...models, ...added]
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    .map(toAnthropicModel);
-  return {
-    data,
-    has_more: false,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-  };
+  return [...models, ...added].toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(toAnthropicModel);
 }

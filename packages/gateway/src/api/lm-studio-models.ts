@@ -1,4 +1,4 @@
-import { type ListedModel } from '@cortex/protocol';
+import { familyOf, type ListedModel } from '@cortex/protocol';
 
 /** The names of capabilities in LM Studio's API. */
 const CAPABILITIES: ReadonlyMap<string, string> = new Map([
@@ -23,13 +23,15 @@ function stateOf({ loaded, status }: ListedModel): 'loaded' | 'loading' | 'not-l
  * list without a value: `publisher` and `compatibility_type`.
  */
 export function toLmStudioModel(model: ListedModel) {
-  const { id, quantization, limit } = model;
+  const { id, root, quantization, limit } = model;
   const state = stateOf(model);
   return {
     id,
     object: 'model',
     type: typeOf(model),
     publisher: id.includes('/') ? id.slice(0, id.indexOf('/')) : 'cortex',
+    // Nodes do not report the architecture, so it is the family by the name of the model.
+    arch: familyOf(root ?? id),
     compatibility_type: 'gguf',
     quantization,
     state,

@@ -11,10 +11,12 @@ import { readBody } from '@cortex/service';
 import { type Control } from '../control/control.ts';
 import { unknownModel } from '../control/refusal-error.ts';
 import { WORDS } from '../control/words.ts';
-import { toAnthropicList, toAnthropicModel } from './anthropic-models.ts';
+import { anthropicModels, toAnthropicModel } from './anthropic-models.ts';
+import { readPageRequest, toPage } from './anthropic-page.ts';
 import { toLmStudioModel } from './lm-studio-models.ts';
 import { type ProxyLimits } from '../proxy/exchange.ts';
 import { type MeteredRequest } from './metered.ts';
+import { requestIdHeaders } from './request-id-headers.ts';
 
 interface ModelsDeps {
   readonly control: Control;
@@ -30,8 +32,8 @@ const viewOf = ({ control, createdS }: ModelsDeps): ListOptions => ({
   fits: (model) => control.fits(model),
 });
 
-const answer = (body: unknown, { requestId }: MeteredRequest): Response =>
-  Response.json(body, { headers: { 'x-request-id': requestId } });
+const answer = (body: unknown, { dialect, requestId }: MeteredRequest): Response =>
+  Response.json(body, { headers: requestIdHeaders(dialect, requestId) });
 
 /**
  * The list that Codex reads where it sends `client_version`. It needs the member, and an entry would replace the
@@ -45,9 +47,12 @@ export function listModelsHandler(deps: ModelsDeps) {
   return (request: MeteredRequest): Response => {
     const snapshot = control.snapshot();
     const models = listModels(snapshot, viewOf(deps));
-    if (request.dialect === 'anthropic')
-      return answer(toAnthropicList(snapshot, models, viewOf(deps)), request);
-    const isCodex = request.context.req.query('client_version') !== undefined;
+    const query = request.context.req.query();
+    if (request.dialect === 'anthropic') {
+      const page = readPageRequest(query);
+      return answer(toPage(anthropicModels(snapshot, models, viewOf(deps)), page), request);
+    }
+    const isCodex = 'client_version' in query;
     return answer({ object: 'list', data: models, ...(isCodex && CODEX_MODELS) }, request);
   };
 }

@@ -2,6 +2,7 @@ import { type DialectName } from '@cortex/protocol';
 import { requestIdOf } from '@cortex/service';
 
 import { dialectOfPath } from './dialect.ts';
+import { requestIdHeaders } from './request-id-headers.ts';
 
 /** Why no handler accepts a request. */
 export interface RouteRefusal {
@@ -39,7 +40,7 @@ export function refuseRoute({ headers }: Request, refusal: RouteRefusal): Respon
   return Response.json(bodyOf(dialect, { status, message, requestId }), {
     status,
     headers: {
-      'x-request-id': requestId,
+      ...requestIdHeaders(dialect, requestId),
       'x-should-retry': 'false',
       ...(allow !== undefined && { allow }),
     },

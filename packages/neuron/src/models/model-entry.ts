@@ -4,6 +4,7 @@ import type { ColdFacts } from '../harness/harness.ts';
 import { isPinned, type StoredResidency } from '../node-state.ts';
 import type { ModelFile } from '../store/model-file.ts';
 import type { Pull } from '../store/pull/pull.ts';
+import { fileMembers } from './file-members.ts';
 import type { ModelLifecycle } from './model-lifecycle.ts';
 import type { Offer } from './offered-models.ts';
 import { servabilityOf } from './servability.ts';
@@ -104,7 +105,7 @@ export function toModelEntry(known: KnownModel, nowMs: number): ModelEntry {
     generation: lifecycle?.generation ?? 0,
     pinned: isPinned(residency),
     residency: { ttl_s: residency.ttlS, pinned: residency.isLoadPinned },
-    on_disk: file !== undefined,
+    ...fileMembers(file),
     ...(idleMs !== undefined && { idle_ms: Math.round(idleMs) }),
     ...(loaded && { age_ms: Math.round(nowMs - loaded.loadedAtMs) }),
     ...(loaded && { loaded_at: loaded.loadedAt }),

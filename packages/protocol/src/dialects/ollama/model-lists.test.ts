@@ -35,6 +35,8 @@ const LOADED = model('Qwen/Qwen3-8B', {
   capabilities: ['reasoning', 'structured', 'text', 'tools'],
   limit: { context: 32_768, output: 32_768 },
   quantization: 'Q4_K_M',
+  size_bytes: 5_027_783_488,
+  modified_at: '2025-05-03T07:00:00.000Z',
 });
 
 const DETAILS = {
@@ -57,13 +59,21 @@ describe('GET /api/tags', () => {
     const entry = {
       name: 'Qwen/Qwen3-8B:latest',
       model: 'Qwen/Qwen3-8B:latest',
-      modified_at: '2025-11-30T13:40:00.000Z',
-      size: 6500 * 1024 * 1024,
+      modified_at: '2025-05-03T07:00:00.000Z',
+      size: 5_027_783_488,
       digest: expect.stringMatching(/^[0-9a-f]{64}$/),
       details: DETAILS,
     };
 
     expect(toOllamaTags([LOADED])).toEqual({ models: [entry] });
+  });
+
+  test('gives a model without a file the size of its memory and the start of cortex', () => {
+    const { size_bytes: _size, modified_at: _modified, ...served } = LOADED;
+
+    expect(toOllamaTags([served])).toMatchObject({
+      models: [{ size: 6500 * 1024 * 1024, modified_at: '2025-11-30T13:40:00.000Z' }],
+    });
   });
 
   test('lists a model of which nothing is known, with all members', () => {
@@ -105,6 +115,7 @@ test('GET /api/ps lists what is loaded, with its memory and its context', () => 
   expect(models).toMatchObject([
     {
       name: 'Qwen/Qwen3-8B:latest',
+      size: 6500 * 1024 * 1024,
       size_vram: 6500 * 1024 * 1024,
       context_length: 32_768,
       expires_at: '2262-04-11T00:00:00Z',
@@ -128,7 +139,7 @@ describe('POST /api/show', () => {
         'qwen3.context_length': 32_768,
       },
       capabilities: ['completion', 'tools', 'thinking'],
-      modified_at: '2025-11-30T13:40:00.000Z',
+      modified_at: '2025-05-03T07:00:00.000Z',
     });
   });
 

@@ -50,15 +50,18 @@ function detailsOf({ id, quantization }: ListedModel) {
 }
 
 /** Memory of the largest replica, in bytes; 0: unknown. */
-const bytesOf = ({ locations }: ListedModel): number =>
+const memoryOf = ({ locations }: ListedModel): number =>
   Math.round(Math.max(0, ...locations.map(({ vram_mb: mb }) => mb ?? 0)) * BYTES_PER_MB);
+
+/** When its file changed; where that is unknown, when cortex started. */
+const modifiedAt = ({ modified_at: modified, created }: ListedModel): string =>
+  modified ?? toCreatedAt(created);
 
 function entryOf(model: ListedModel, names: ReadonlySet<string>) {
   const name = toOllamaName(model.id, names);
   return {
     name,
     model: name,
-    size: bytesOf(model),
     digest: digestOf(`${model.id}\n${model.quantization ?? ''}`),
     details: detailsOf(model),
   };
@@ -73,7 +76,9 @@ export function toOllamaTags(models: readonly ListedModel[]): JsonObject {
   return {
     models: models.map((model) => ({
       ...entryOf(model, names),
-      modified_at: toCreatedAt(model.created),
+      // A model of an external server has no file on a node.
+      size: model.size_bytes ?? memoryOf(model),
+      modified_at: modifiedAt(model),
     })),
   };
 }
@@ -86,8 +91,9 @@ export function toOllamaPs(models: readonly ListedModel[]): JsonObject {
       .filter(({ loaded }) => loaded)
       .map((model) => ({
         ...entryOf(model, names),
+        size: memoryOf(model),
         expires_at: FOREVER,
-        size_vram: bytesOf(model),
+        size_vram: memoryOf(model),
         context_length: model.limit?.context,
       })),
   };
@@ -118,7 +124,7 @@ export function readOllamaShow(body: unknown): string {
 
 /** `POST /api/show`. */
 export function toOllamaShow(model: ListedModel): JsonObject {
-  const { id, limit, created } = model;
+  const { id, limit } = model;
   const capabilities = capabilitiesOf(model);
   const family = familyOf(id);
   return {
@@ -136,7 +142,7 @@ export function toOllamaShow(model: ListedModel): JsonObject {
       [`${family}.context_length`]: limit?.context,
     },
     capabilities,
-    modified_at: toCreatedAt(created),
+    modified_at: modifiedAt(model),
   };
 }
 
