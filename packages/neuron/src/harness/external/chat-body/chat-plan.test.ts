@@ -102,11 +102,28 @@ describe('an effort', () => {
   });
 });
 
+test('enable_thinking of the client becomes variables of the template, and overrides an effort', async () => {
+  const fields = { enable_thinking: true, reasoning_effort: 'none' };
+
+  expect(await first('vllm', fields, { chat_template_kwargs: OFF })).toEqual({
+    ...fields,
+    chat_template_kwargs: ON,
+  });
+  expect(await first('vllm', { enable_thinking: false }, { reasoning_effort: 'high' })).toEqual({
+    enable_thinking: false,
+    chat_template_kwargs: OFF,
+  });
+});
+
 describe('defaults of the operator', () => {
   test('switch thoughts as fields of the client do', async () => {
     expect(await first('vllm', {}, { reasoning_effort: 'none', top_p: 1 })).toEqual({
       top_p: 1,
       reasoning_effort: 'none',
+      chat_template_kwargs: OFF,
+    });
+    expect(await first('vllm', {}, { enable_thinking: false })).toEqual({
+      enable_thinking: false,
       chat_template_kwargs: OFF,
     });
   });
@@ -121,6 +138,9 @@ describe('defaults of the operator', () => {
       reasoning_effort: 'high',
       chat_template_kwargs: { ...ON, a: 1 },
     });
+    expect(
+      await first('mistralrs', { reasoning_effort: 'high' }, { enable_thinking: false }),
+    ).toEqual({ reasoning_effort: 'high', enable_thinking: true });
   });
 
   test('give way to a variable of the client', async () => {
