@@ -51,8 +51,11 @@ const decoder = new TextDecoder();
 /** A short string; undefined: it is something else. */
 export function readWord(bytes: Uint8Array, [start, end]: ByteRange): string | undefined {
   if (bytes[start] !== QUOTE || end - start > MAX_WORD_BYTES) return undefined;
+  const text = decoder.decode(bytes.subarray(start, end));
+  // Parsing each role of a long conversation would take too long.
+  if (!text.includes('\\')) return text.slice(1, -1);
   try {
-    return String(JSON.parse(decoder.decode(bytes.subarray(start, end))));
+    return String(JSON.parse(text));
   } catch {
     // An invalid escape: the server judges it.
     return undefined;
@@ -124,7 +127,8 @@ class OutlineListener implements ScanListener<Kind> {
         this.#turns = [];
         return;
       case 'turn':
-        this.#addTurn({ range, role: '', roleRange: undefined, content: undefined });
+        // Not a turn: its role is unknown, as that of a turn without one.
+        if (this.open(kind)) this.close(kind, start, end);
         return;
       case 'root':
     }
@@ -135,8 +139,10 @@ class OutlineListener implements ScanListener<Kind> {
       this.#turns = [];
       this.#hasTooMany = false;
     } else if (kind.what === 'turn') {
+      this.#hasTooMany ||= this.#turns.length === MAX_TURNS;
       this.#roleRange = undefined;
       this.#content = undefined;
+      return !this.#hasTooMany;
     } else if (kind.what === 'member' && kind.name === TEMPLATE_VARIABLES) this.variables.clear();
     return true;
   }
@@ -153,7 +159,7 @@ class OutlineListener implements ScanListener<Kind> {
       case 'turn': {
         const roleRange = this.#roleRange;
         const role = (roleRange && readWord(this.#bytes, roleRange)) ?? '';
-        this.#addTurn({ range, role, roleRange, content: this.#content });
+        this.#turns.push({ range, role, roleRange, content: this.#content });
         return;
       }
       case 'member':
@@ -165,11 +171,6 @@ class OutlineListener implements ScanListener<Kind> {
       case 'root':
       case 'messages':
     }
-  }
-
-  #addTurn(turn: TurnOutline): void {
-    if (this.#turns.length < MAX_TURNS) this.#turns.push(turn);
-    else this.#hasTooMany = true;
   }
 
   #addMember(name: string, range: ByteRange): void {

@@ -118,6 +118,21 @@ test('a conversation without late system turns keeps every byte', async () => {
   expect(await rewriteText(text)).toBe(text);
 });
 
+test('a body with more turns than any conversation keeps every byte', async () => {
+  const turns = Array.from({ length: 100_001 }, (_, at) =>
+    at % 2 === 0 ? user('u') : system('s'),
+  );
+  const text = JSON.stringify({ messages: turns });
+
+  expect((await rewriteText(text)) === text).toBe(true);
+});
+
+test('a message that is not an object is left to the server', async () => {
+  const text = '{"messages":[1,null,{"role":"user","content":"a"},{"role":{},"content":{}}]}';
+
+  expect(await rewriteText(text)).toBe(text);
+});
+
 const exchange = fc
   .tuple(fc.array(fc.constantFrom(system('s'), user('u')), { minLength: 1 }), fc.nat(2))
   .map(([asked, results]): readonly Turn[] => {
