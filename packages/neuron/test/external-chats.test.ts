@@ -1,4 +1,5 @@
 /** What servers of other kinds get of a chat: fields that they know, and system turns where their templates take them. */
+import { ANTHROPIC } from '@cortex/protocol';
 import { FakeServer, type FakeServerOptions } from '@cortex/testkit';
 import { describe, expect, test } from 'bun:test';
 
@@ -203,6 +204,42 @@ describe('a system turn inside a conversation', () => {
       { messages: sent },
       { messages: [...sent, answered, { role: 'user', content: 'hi\n\nagain' }] },
     ]);
+  });
+});
+
+test('a conversation of Claude Code reaches vLLM with its thoughts off and one system turn', async () => {
+  using server = fake();
+  await using neuron = await start(server, 'vllm');
+  const conversation = {
+    model: 'claude',
+    max_tokens: 5,
+    system: [{ type: 'text', text: 'S' }],
+    thinking: { type: 'disabled' },
+    messages: [
+      QUESTION,
+      { role: 'system', content: 'agents' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'f', input: {} }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't1', content: 'r' }] },
+      { role: 'system', content: 'reminder' },
+      { role: 'user', content: 'go on' },
+    ],
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(conversation));
+  const translated = await ANTHROPIC.read(bytes, new Headers());
+
+  await neuron.post(CHAT, new TextDecoder().decode(translated.named('tiny')));
+
+  const [chat] = chatsOf(server);
+  expect(chat).toMatchObject({
+    reasoning_effort: 'none',
+    chat_template_kwargs: { enable_thinking: false },
+    messages: [
+      { role: 'system', content: 'S' },
+      { role: 'user', content: 'hi\n\nagents' },
+      { role: 'assistant' },
+      { role: 'tool', content: 'r' },
+      { role: 'user', content: 'reminder\n\ngo on' },
+    ],
   });
 });
 
