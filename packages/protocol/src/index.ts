@@ -22,8 +22,19 @@ export { RESPONSES } from './dialects/responses/responses.ts';
 export * from './edit-distance.ts';
 export * from './errors.ts';
 export * from './field-rule.ts';
+export { type Interest, memberInterest, type ScanListener } from './json/interest.ts';
 export * from './json/json-object.ts';
-export { type JsonView, readJsonViewInSlices, rewriteBody, spliceModel } from './json/json-view.ts';
+export { JsonScanner } from './json/json-scanner.ts';
+export {
+  type ByteEdit,
+  type ByteRange,
+  editedParts,
+  type JsonView,
+  membersEdit,
+  readJsonViewInSlices,
+  rewriteBody,
+  spliceModel,
+} from './json/json-view.ts';
 export * from './join.ts';
 export * from './key-case.ts';
 export * from './listed-model.ts';

@@ -110,49 +110,54 @@ const encoder = new TextEncoder();
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-interface Edit {
-  /** What it replaces. */
+/** A change of a text of which every other byte is kept. */
+export interface ByteEdit {
+  /** What it replaces; empty: it only adds. */
   readonly range: ByteRange;
-  readonly bytes: Bytes;
+  readonly parts: readonly Bytes[];
 }
 
-/** @param edits - In the order of their ranges. */
-function* editedParts(bytes: Bytes, edits: readonly Edit[]): Generator<Bytes, void> {
+/** The parts of `bytes` after `edits`, whose ranges do not overlap. Of two that begin at one byte, the first is first. */
+export function* editedParts(bytes: Bytes, edits: readonly ByteEdit[]): Generator<Bytes, void> {
   let at = 0;
-  for (const { range, bytes: part } of edits) {
+  for (const { range, parts } of edits.toSorted((a, b) => a.range[0] - b.range[0])) {
     yield bytes.subarray(at, range[0]);
-    yield part;
+    yield* parts;
     [, at] = range;
   }
   yield bytes.subarray(at);
 }
 
-function edited(bytes: Bytes, edit: Edit): Bytes {
-  const [[start, end], { length }] = [edit.range, edit.bytes];
-  const whole = new Uint8Array(bytes.length + length - (end - start));
+function edited(bytes: Bytes, edit: ByteEdit): Bytes {
+  const parts = [...editedParts(bytes, [edit])];
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
-  for (const part of editedParts(bytes, [edit])) {
+  for (const part of parts) {
     whole.set(part, at);
     at += part.length;
   }
   return whole;
 }
 
-const modelEdit = (range: ByteRange, model: string): Edit => ({
+const modelEdit = (range: ByteRange, model: string): ByteEdit => ({
   range,
-  bytes: encoder.encode(JSON.stringify(model)),
+  parts: [encoder.encode(JSON.stringify(model))],
 });
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** Members that come first in a JSON object without those members. */
-function membersEdit(bytes: Uint8Array, members: Readonly<Record<string, unknown>>): Edit {
-  const at = bytes.indexOf(OPEN_BRACE) + 1;
+/** Members that come first in the first JSON object from `from` on, which does not have them. */
+export function membersEdit(
+  bytes: Uint8Array,
+  members: Readonly<Record<string, unknown>>,
+  from = 0,
+): ByteEdit {
+  const at = bytes.indexOf(OPEN_BRACE, from) + 1;
   // Only white space can be between the braces of an empty object.
   const isEmpty = bytes[at + bytes.subarray(at).findIndex((byte) => byte > 0x20)] === CLOSE_BRACE;
   const text = JSON.stringify(members).slice(1, -1);
-  return { range: [at, at], bytes: encoder.encode(isEmpty || text === '' ? text : `${text},`) };
+  return { range: [at, at], parts: [encoder.encode(isEmpty || text === '' ? text : `${text},`)] };
 }
 
 /** The body with another model name; every other byte is kept. `range` is `JsonView.modelRange`. */
@@ -164,8 +169,9 @@ export const insertModel = (bytes: Bytes, model: string): Bytes =>
   edited(bytes, membersEdit(bytes, { model }));
 
 /**
- * The parts of the body with more members, which come first, and with another model name where it has one; every other
- * byte is kept. For a JSON object without those members. A large body is not copied.
+ * The parts of the body with more members, which come first, with another model name where it has one, and with
+ * `edits`; every other byte is kept. For a JSON object that does not have those members, or whose edits remove them. A
+ * large body is not copied.
  */
 export function rewriteBody(
   bytes: Bytes,
@@ -173,12 +179,14 @@ export function rewriteBody(
     members,
     modelRange,
     model,
+    edits = [],
   }: {
     readonly members: Readonly<Record<string, unknown>>;
     readonly modelRange: ByteRange | undefined;
     readonly model: string;
+    readonly edits?: readonly ByteEdit[] | undefined;
   },
 ): readonly Bytes[] {
   const renamed = modelRange === undefined ? [] : [modelEdit(modelRange, model)];
-  return [...editedParts(bytes, [membersEdit(bytes, members), ...renamed])];
+  return [...editedParts(bytes, [membersEdit(bytes, members), ...renamed, ...edits])];
 }

@@ -22,6 +22,8 @@ export interface FakeServerOptions {
   readonly isMute?: boolean | undefined;
   /** `stream_options` is refused as an unknown field. */
   readonly isStrict?: boolean | undefined;
+  /** Whether a body to generate from is refused with status 400; absent: none is. */
+  readonly refuses?: ((body: Body) => boolean) | undefined;
   /** Between two words of a stream. Default 1. */
   readonly wordMs?: number | undefined;
   /** What a request to end or to hang does; absent: no such routes. */
@@ -213,6 +215,9 @@ export class FakeServer implements Disposable {
     }
     if (this.#options.isStrict === true && 'stream_options' in body) {
       return failure(400, 'invalid_request_error', 'Extra inputs are not permitted');
+    }
+    if (this.#options.refuses?.(body) === true) {
+      return failure(400, 'invalid_request_error', 'not for this server');
     }
     const prompted = wordsOf(promptOf(body)).length;
     const { contextTokens } = this.#options;

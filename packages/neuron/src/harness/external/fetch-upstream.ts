@@ -1,7 +1,7 @@
 /** Sends one inference request to an external server. */
 import type { CortexError } from '@cortex/protocol';
 
-import { isUsageOpen, toForwardBody } from './forward-body.ts';
+import { planForward } from './forward-body.ts';
 import { toCortexError } from './upstream-error.ts';
 import type { UpstreamServing } from './upstream-target.ts';
 
@@ -25,14 +25,10 @@ function toHeaders({ target, request }: UpstreamServing): Headers {
 
 async function post(
   serving: UpstreamServing,
-  { asksUsage, signal }: { readonly asksUsage: boolean; readonly signal: AbortSignal },
+  parts: readonly Uint8Array<ArrayBuffer>[],
+  signal: AbortSignal,
 ): Promise<Response> {
-  const { route, target, request } = serving;
-  const parts = await toForwardBody(request, {
-    upstreamModel: target.upstreamModel,
-    defaults: { ...target.params, ...request.params },
-    asksUsage,
-  });
+  const { route, target } = serving;
   try {
     return await fetch(target.upstream.url + route, {
       method: 'POST',
@@ -52,32 +48,27 @@ async function post(
 }
 
 /**
- * Asks for the usage of a stream where the client does not. Some servers refuse every request with the field that asks
- * for it, so the first refusal is answered with a request without it.
+ * Some servers refuse every request with a field or an effort that they do not know. A refusal is answered with a
+ * request without it, until the server has shown what it takes.
+ *
+ * @throws CortexError what the server refused, or why it could not be asked; the reason of `signal`
  */
-async function postStream(serving: UpstreamServing, signal: AbortSignal): Promise<Response> {
-  const { usageOption } = serving.target;
-  const asksUsage = usageOption.isTaken !== false;
-  const answer = await post(serving, { asksUsage, signal });
-  if (usageOption.isTaken !== undefined) return answer;
-  if (answer.ok) usageOption.isTaken = true;
-  if (!REFUSED_FIELD.has(answer.status)) return answer;
-  await answer.body?.cancel();
-  const again = await post(serving, { asksUsage: false, signal });
-  if (again.ok) usageOption.isTaken = false;
-  return again;
-}
-
-/** @throws CortexError what the server refused, or why it could not be asked; the reason of `signal` */
 export async function fetchUpstream(
   serving: UpstreamServing,
   signal: AbortSignal,
 ): Promise<Response> {
-  const answer = isUsageOpen(serving)
-    ? await postStream(serving, signal)
-    : await post(serving, { asksUsage: false, signal });
-  if (answer.ok) return answer;
-  throw await readFailure(serving, answer);
+  const body = await planForward(serving);
+  const forms = serving.target.takenFields.open(body.options);
+  for (;;) {
+    const answer = await post(serving, await body.toParts(forms.form), signal);
+    if (answer.ok) {
+      forms.taken();
+      return answer;
+    }
+    if (!REFUSED_FIELD.has(answer.status) || !forms.refused())
+      throw await readFailure(serving, answer);
+    await answer.body?.cancel();
+  }
 }
 
 async function readFailure({ target }: UpstreamServing, answer: Response): Promise<CortexError> {

@@ -2,14 +2,10 @@
 import { CortexError } from '@cortex/protocol';
 
 import { type InferenceRoute, TOKENIZER_ROUTES, type TokenizerRoute } from '../harness.ts';
-import { KINDS, type ServerKindName } from './server-kinds.ts';
+import { KINDS } from './server-kinds.ts';
 import { serveUpstream } from './serve-upstream.ts';
 import { serveTokenizer } from './tokenizer-upstream.ts';
 import type { UpstreamServing } from './upstream-target.ts';
-
-export interface ExternalServing extends Omit<UpstreamServing, 'route'> {
-  readonly kind: ServerKindName;
-}
 
 const isTokenizerRoute = (route: InferenceRoute): route is TokenizerRoute =>
   TOKENIZER_ROUTES.some((known) => known === route);
@@ -17,11 +13,11 @@ const isTokenizerRoute = (route: InferenceRoute): route is TokenizerRoute =>
 /** @throws CortexError what the server refused, or why it could not be asked */
 export async function serveExternal(
   route: InferenceRoute,
-  { kind, ...serving }: ExternalServing,
+  serving: Omit<UpstreamServing, 'route'>,
 ): Promise<Response> {
   if (!isTokenizerRoute(route)) return serveUpstream({ ...serving, route });
-  const { tokenizer } = KINDS[kind];
   const { request, target } = serving;
+  const { tokenizer } = KINDS[target.kind];
   if (tokenizer === undefined) {
     request.ended({ kind: 'refused' });
     throw new CortexError(

@@ -5,6 +5,7 @@ import { FakeClock } from '@cortex/testkit';
 
 import { AwakeClock } from '../../awake-clock.ts';
 import { PulseGroup } from '../pulse.ts';
+import { TakenFields } from './chat-body/taken-fields.ts';
 import { serveUpstream } from './serve-upstream.ts';
 import { SlotQueue } from './slot-queue.ts';
 
@@ -62,12 +63,13 @@ async function openStream(url: string, pulses: PulseGroup) {
     route: '/v1/chat/completions',
     target: {
       upstream: { harness: 'other', url, headers: {} },
+      kind: 'openai',
       modelId: 'm',
       upstreamModel: 'm',
       params: {},
       contextTokens: undefined,
       slots: new SlotQueue(1),
-      usageOption: { isTaken: undefined },
+      takenFields: new TakenFields(),
       lost: new AbortController().signal,
       isAnswering: () => true,
       loss: () => new CortexError('node_recovering', 'The connection broke.'),

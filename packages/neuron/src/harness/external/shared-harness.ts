@@ -11,6 +11,7 @@ import type {
   Offers,
 } from '../harness.ts';
 import type { LoadSettings } from '../load-settings.ts';
+import { TakenFields } from './chat-body/taken-fields.ts';
 import type { ExternalParts } from './external-parts.ts';
 import { type HostedModel, HostedModels } from './hosted-models.ts';
 import type { Server } from './server.ts';
@@ -19,11 +20,11 @@ import { serveExternal } from './serve-external.ts';
 import { SlotQueue } from './slot-queue.ts';
 import { ServerModels } from './server-models.ts';
 import type { Upstream } from './upstream.ts';
-import { UsageOptions } from './usage-option.ts';
 
 interface SharedModel extends HostedModel {
   /** The name that the server knows it by. */
   readonly upstreamModel: string;
+  readonly takenFields: TakenFields;
 }
 
 export interface SharedHarnessOptions extends Pick<ExternalParts, 'pulses' | 'ownUrl'> {
@@ -52,7 +53,6 @@ export class SharedHarness implements ForeignHarness {
   readonly offers: Offers | undefined;
   readonly #options: SharedHarnessOptions;
   readonly #models: HostedModels<SharedModel>;
-  readonly #usageOptions = new UsageOptions();
   #cycles = 0;
 
   constructor(options: SharedHarnessOptions) {
@@ -120,6 +120,7 @@ export class SharedHarness implements ForeignHarness {
         contextTokens,
         slotCount,
         slots: new SlotQueue(slotCount),
+        takenFields: new TakenFields(),
       };
     }, signal);
   }
@@ -144,20 +145,21 @@ export class SharedHarness implements ForeignHarness {
   ): Promise<Response> {
     const { server, kind, pulses } = this.#options;
     const { model, state } = this.#models.serving(modelId, request);
-    const { upstreamModel, params, contextTokens, slots } = model;
+    const { upstreamModel, params, contextTokens, slots, takenFields } = model;
     const target = {
       upstream: state.upstream,
+      kind,
       modelId,
       upstreamModel,
       params,
       contextTokens,
       slots,
-      usageOption: this.#usageOptions.of(state.incarnation),
+      takenFields: takenFields.of(state.incarnation),
       lost: state.lost,
       isAnswering: () => server.isAnswering,
       loss: () => server.loss(),
     };
-    return serveExternal(route, { target, request, pulses, signal, kind });
+    return serveExternal(route, { target, request, pulses, signal });
   }
 
   /** Does not wait for the server. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { parseBody } from '../../json-body.ts';
 import type { TokenizerRoute } from '../harness.ts';
+import { toTokenizerBody } from './forward-body.ts';
 import { callUpstream } from './upstream.ts';
 import { toCortexError } from './upstream-error.ts';
 import type { UpstreamServing } from './upstream-target.ts';
@@ -81,7 +82,7 @@ export async function serveTokenizer(
     throw toCortexError({ harness, modelId, contextTokens, status, value, retryAfterS: undefined });
   };
   try {
-    const answer = await SERVERS[server][route](request.body, ask);
+    const answer = await SERVERS[server][route](await toTokenizerBody({ request, target }), ask);
     request.ended({ kind: 'done' });
     return Response.json(answer);
   } catch (error) {

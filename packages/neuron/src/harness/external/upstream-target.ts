@@ -3,13 +3,15 @@ import type { CortexError } from '@cortex/protocol';
 
 import type { HarnessRequest, SeatedRoute } from '../harness.ts';
 import type { PulseGroup } from '../pulse.ts';
+import type { TakenFields } from './chat-body/taken-fields.ts';
+import type { ServerKindName } from './server-kinds.ts';
 import type { SlotQueue } from './slot-queue.ts';
 import type { Upstream } from './upstream.ts';
-import type { UsageOption } from './usage-option.ts';
 
 /** The model of a request on its server. */
 export interface UpstreamTarget {
   readonly upstream: Upstream;
+  readonly kind: ServerKindName;
   readonly modelId: string;
   /** The name that the server knows the model by. */
   readonly upstreamModel: string;
@@ -17,7 +19,7 @@ export interface UpstreamTarget {
   readonly params: Readonly<Record<string, unknown>>;
   readonly contextTokens: number | undefined;
   readonly slots: SlotQueue;
-  readonly usageOption: UsageOption;
+  readonly takenFields: TakenFields;
   /** Aborts when the server has ended, with the error for its requests as reason. */
   readonly lost: AbortSignal;
   /** Whether the server has answered lately. */
