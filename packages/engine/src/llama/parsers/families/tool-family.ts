@@ -8,7 +8,7 @@ export type ReasoningState = 'inside' | 'closed' | 'possible';
 
 export interface AnswerRequest {
   readonly reasoning: ReasoningState;
-  /** The offered tools. Without tools, markers of calls are text. */
+  /** The tools that may be called. Without tools, markers of calls are text. */
   readonly tools: readonly CallableTool[];
   /** The prompt contains the start of the answer. */
   readonly isContinued: boolean;
