@@ -40,9 +40,10 @@ describe('a screenshot', () => {
 
   beforeAll(async () => {
     const workspace = new Workspace();
-    copyFileSync(join(ROOT, 'models/cortex-tiny.gguf'), join(workspace.modelsDir, 'strict.gguf'));
+    for (const id of ['noting', 'strict'])
+      copyFileSync(join(ROOT, 'models/cortex-tiny.gguf'), join(workspace.modelsDir, `${id}.gguf`));
     const modelsToml =
-      `[[models]]\nid = "cortex-tiny"\non_image = "placeholder"\n${LIMITS}` +
+      `[[models]]\nid = "noting"\non_image = "placeholder"\n${LIMITS}` +
       `\n[[models]]\nid = "strict"\n${LIMITS}`;
     up = await startUp({ workspace, modelsToml });
     anthropic = new Anthropic({ baseURL: up.api, apiKey: 'none', maxRetries: 0 });
@@ -56,9 +57,9 @@ describe('a screenshot', () => {
     anthropic.messages.create({ model, max_tokens: 8, temperature: 0, messages: [...messages] });
 
   test('does not end a session, whose later turns find the earlier ones in the cache', async () => {
-    const first = await create('cortex-tiny', SESSION);
+    const first = await create('noting', SESSION);
     const later = [...SESSION, { role: first.role, content: first.content }];
-    const second = await create('cortex-tiny', [...later, { role: 'user', content: 'Go on.' }]);
+    const second = await create('noting', [...later, { role: 'user', content: 'Go on.' }]);
 
     const prompt = first.usage.input_tokens + (first.usage.cache_read_input_tokens ?? 0);
     expect(second.usage.cache_read_input_tokens).toBeGreaterThanOrEqual(prompt - 1);
@@ -66,8 +67,8 @@ describe('a screenshot', () => {
 
   test('is counted as the note that the model reads', async () => {
     const messages = [...SESSION];
-    const { usage } = await create('cortex-tiny', messages);
-    const counted = await anthropic.messages.countTokens({ model: 'cortex-tiny', messages });
+    const { usage } = await create('noting', messages);
+    const counted = await anthropic.messages.countTokens({ model: 'noting', messages });
 
     expect(counted.input_tokens).toBe(usage.input_tokens + (usage.cache_read_input_tokens ?? 0));
   });
@@ -82,7 +83,7 @@ describe('a screenshot', () => {
   test('reaches a model of a client of OpenAI in the same way', async () => {
     const url = `data:image/png;base64,${PNG}`;
     const { choices } = await openai.chat.completions.create({
-      model: 'cortex-tiny',
+      model: 'noting',
       max_tokens: 8,
       messages: [
         {
