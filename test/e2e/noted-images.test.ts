@@ -54,7 +54,7 @@ describe('a screenshot', () => {
   });
 
   const create = (model: string, messages: readonly Anthropic.MessageParam[]) =>
-    anthropic.messages.create({ model, max_tokens: 8, temperature: 0, messages: [...messages] });
+    anthropic.messages.create({ model, max_tokens: 8, messages: [...messages] });
 
   test('does not end a session, whose later turns find the earlier ones in the cache', async () => {
     const first = await create('noting', SESSION);

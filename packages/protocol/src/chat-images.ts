@@ -1,8 +1,7 @@
 /** The images of a chat, for models that cannot read them. */
-import { setImmediate } from 'node:timers/promises';
-
 import { type Interest, memberInterest, type ScanListener } from './json/interest.ts';
 import { JsonScanner } from './json/json-scanner.ts';
+import { SLICE_BYTES, yieldToEventLoop } from './json/json-view.ts';
 import { readStringText } from './json/string-text.ts';
 import type { ByteRange } from './json/view-listener.ts';
 
@@ -13,8 +12,6 @@ export const IMAGE_NOTE = '[An image was here. This model cannot read images.]';
 
 const NOTE_PART = new TextEncoder().encode(JSON.stringify({ type: 'text', text: IMAGE_NOTE }));
 
-/** Bytes scanned before other work runs: a few milliseconds. */
-const SLICE_BYTES = 256 << 10;
 /** Longer types are not read. */
 const MAX_TYPE_BYTES = 64;
 const MAX_MODEL_BYTES = 4096;
@@ -83,7 +80,7 @@ export async function noteImages(bytes: Bytes, models: ReadonlySet<string>): Pro
   const found = new ImageListener(bytes);
   const scanner = new JsonScanner(bytes, BODY, found);
   try {
-    while (!scanner.scan(scanner.position + SLICE_BYTES)) await setImmediate();
+    while (!scanner.scan(scanner.position + SLICE_BYTES)) await yieldToEventLoop();
   } catch {
     // Whoever parses the body says what is wrong with it.
     return bytes;
