@@ -223,6 +223,20 @@ describe('the chat templates of llama.cpp', () => {
     for (const tool_choice of choices) expect(prompt({ tool_choice })).toBe(auto);
   });
 
+  test.each([
+    ['Qwen-Qwen3-0.6B', ['<tool_call>', '</tool_call>']],
+    ['CohereForAI-c4ai-command-r7b-12-2024-tool_use', ['<|START_ACTION|>', '<|END_ACTION|>']],
+    // Every message has its markers.
+    ['openai-gpt-oss-120b', []],
+  ])('%s: tool_choice "none" bans %j', (name, banned) => {
+    const prepare = (more: object) =>
+      prepareChat(readShape(ChatBody, { messages: [user], ...more }), chatOf(named(name)));
+
+    expect(prepare({ tools: [FULL], tool_choice: 'none' }).bannedTexts).toEqual(banned);
+    expect(prepare({ tools: [FULL] }).bannedTexts).toEqual([]);
+    expect(prepare({ tool_choice: 'none' }).bannedTexts).toEqual([]);
+  });
+
   test.each(CALLING)('%s: the grammar of its calls compiles', (_, template) => {
     const body = { messages: [user], tools: [FULL], tool_choice: 'required' };
     const { grammar } = prepareChat(readShape(ChatBody, body), chatOf(template));

@@ -151,9 +151,8 @@ const canShowTools = ({
   readonly format: OutputFormat;
 }): boolean => tools !== undefined && (template.showsTools || tools.describeTools !== undefined);
 
-/** The markers of calls. Those of channels are also around other texts. */
 const callMarkers = ({ tools }: OutputFormat): readonly string[] =>
-  tools?.channels === undefined ? (tools?.markers ?? []) : [];
+  tools?.channels?.callMarkers ?? tools?.markers ?? [];
 
 /** With channels, reasoning may start again; otherwise reasoning that the prompt has closed stays closed. */
 const canThink = (reasoning: ReasoningState, { tools }: OutputFormat): boolean =>

@@ -50,6 +50,8 @@ export interface DescribedTool extends CallableTool {
 
 export interface AnswerChannels {
   readonly reasoning: ReasoningMarkers;
+  /** The markers that are only around calls. */
+  readonly callMarkers: readonly string[];
   /** `answer`, framed as a message of the channel for the user, or of the channel for calls. */
   frame(rules: GrammarRules, answer: FramedAnswer): string;
 }
