@@ -204,6 +204,39 @@ describe('the chat templates of llama.cpp', () => {
     },
   );
 
+  test.each(CALLING)('%s: the prompt is the same with every tool_choice', (_, template) => {
+    const other = tool();
+    const offered = [{ ...other, function: { ...other.function, name: 'add' } }, FULL];
+    const prompt = (more: object): string => {
+      const body = { messages: ROUND, tools: offered, ...more };
+      return prepareChat(readShape(ChatBody, body), chatOf(template)).prompt.text;
+    };
+
+    const choices = [
+      'none',
+      'required',
+      { type: 'function', function: { name: 'add' } },
+      { type: 'allowed_tools', mode: 'auto', tools: [FULL] },
+    ];
+    const auto = prompt({});
+    expect(auto).toContain('add');
+    for (const tool_choice of choices) expect(prompt({ tool_choice })).toBe(auto);
+  });
+
+  test.each([
+    ['Qwen-Qwen3-0.6B', ['<tool_call>', '</tool_call>']],
+    ['CohereForAI-c4ai-command-r7b-12-2024-tool_use', ['<|START_ACTION|>', '<|END_ACTION|>']],
+    // Every message has its markers.
+    ['openai-gpt-oss-120b', []],
+  ])('%s: tool_choice "none" bans %j', (name, banned) => {
+    const prepare = (more: object) =>
+      prepareChat(readShape(ChatBody, { messages: [user], ...more }), chatOf(named(name)));
+
+    expect(prepare({ tools: [FULL], tool_choice: 'none' }).bannedTexts).toEqual(banned);
+    expect(prepare({ tools: [FULL] }).bannedTexts).toEqual([]);
+    expect(prepare({ tool_choice: 'none' }).bannedTexts).toEqual([]);
+  });
+
   test.each(CALLING)('%s: the grammar of its calls compiles', (_, template) => {
     const body = { messages: [user], tools: [FULL], tool_choice: 'required' };
     const { grammar } = prepareChat(readShape(ChatBody, body), chatOf(template));
@@ -239,9 +272,12 @@ describe('the chat templates of llama.cpp', () => {
   test.each(
     CORPUS.filter(({ family }) => family === undefined).map((one) => [one.name, one] as const),
   )('%s: tools are refused because the call format is unknown', (_, template) => {
-    const body = readShape(ChatBody, { messages: [user], tools: [FULL] });
+    const body = { messages: [user], tools: [FULL] };
+    const prepare = (more: object) =>
+      prepareChat(readShape(ChatBody, { ...body, ...more }), chatOf(template));
 
-    expect(() => prepareChat(body, chatOf(template))).toThrow('This model cannot call tools.');
+    expect(() => prepare({})).toThrow('This model cannot call tools.');
+    expect(prepare({ tool_choice: 'none' }).prompt.text).not.toContain('find_place');
   });
 
   test('a template like that of Phi-4-mini gets the tools between its markers', () => {

@@ -246,4 +246,17 @@ describe('a workflow of ComfyUI', () => {
 
     expect(failure.message).toContain('flows/absent.json cannot be used: no such file');
   });
+
+  test.each([
+    ['context_length', 512],
+    ['upstream_model', 'other'],
+    ['on_image', 'placeholder'],
+  ])('refuses a load with the setting %s', async (param, value) => {
+    await using up = await setUp();
+
+    const load = { model_id: 'plain', harness: 'comfy', [param]: value };
+    const failure = await failureOf(up.neuron.load(load));
+
+    expect(failure.message).toContain(`does not support ${param}.`);
+  });
 });

@@ -232,7 +232,6 @@ describe('load calls', () => {
     ['mmproj', '/x.gguf'],
     ['args', ['--fast']],
     ['upstream_model', 'x'],
-    ['on_image', 'placeholder'],
   ])(
     'with the unsupported %s are refused by name and leave the model unloaded',
     async (key, value) => {

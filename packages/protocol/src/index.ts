@@ -1,6 +1,7 @@
 export * from './admin.ts';
 export * from './admin-fleet.ts';
 export * from './admin-requests.ts';
+export { IMAGE_NOTE, noteImages } from './chat-images.ts';
 export * from './client-session.ts';
 export * from './dialects/anthropic/anthropic.ts';
 export type * from './dialects/dialect.ts';

@@ -78,7 +78,9 @@ export const ModelSettingsFields = {
   on_image: z
     .enum(['reject', 'placeholder'])
     .optional()
-    .describe('How a model without vision handles an image in the history.'),
+    .describe(
+      'What a model without vision does with an image: reject answers 400, placeholder puts a note in its place. Default: reject.',
+    ),
 } as const;
 
 const WireModelSettings = z.object(ModelSettingsFields);

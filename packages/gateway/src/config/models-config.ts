@@ -32,6 +32,7 @@ const ModelProfile = z.strictObject({
   tensor_parallel: settings.tensor_parallel,
   mmproj: settings.mmproj,
   n_cpu_moe: settings.n_cpu_moe,
+  on_image: settings.on_image,
   upstream_model: settings.upstream_model,
   args: settings.args,
   draft: settings.draft,

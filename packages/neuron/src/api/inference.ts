@@ -14,6 +14,7 @@ import { isRefusal } from '../refusal.ts';
 import { ALWAYS_PARSED_BYTES, checkBodySize, checkParsedSize } from './body-size.ts';
 import type { ApiContext, ApiDeps } from './context.ts';
 import { parseWhole, type ReadBody, readLargeBody } from './large-body.ts';
+import { withoutImages } from './noted-images.ts';
 import { largestReadable, refuseOversized } from './oversized-body.ts';
 
 /** The fields that admission reads; the harness validates the rest. */
@@ -92,14 +93,15 @@ export async function readInference(
   if (most !== undefined && most < maxBytes) {
     await refuseOversized(request, { models, mostBytes: most });
   }
-  const bytes = await readBody(request, { maxBytes, signal: request.signal });
+  const received = await readBody(request, { maxBytes, signal: request.signal });
   context.get('connection').liftIdleLimit();
   try {
     const contentType = request.headers.get('content-type');
     const takesForms = MEDIA_ROUTES.some((route) => route === context.req.path);
     if (takesForms && isMultipart(contentType)) {
-      return { body: formBody(bytes, contentType), bytes };
+      return { body: formBody(received, contentType), bytes: received };
     }
+    const bytes = await withoutImages(received, models);
     if (bytes.length <= ALWAYS_PARSED_BYTES) return parseWhole(bytes);
     const params = access.paramsOf(request.headers);
     return await readLargeBody(bytes, { ...demands, models, params });

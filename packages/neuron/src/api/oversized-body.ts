@@ -3,6 +3,7 @@ import { CortexError } from '@cortex/protocol';
 
 import type { Models } from '../models/models.ts';
 import { ALWAYS_PARSED_BYTES, bodyLimitOf, ImageSearch, tooLongFor } from './body-size.ts';
+import { notesImages } from './noted-images.ts';
 
 /** Kept of the start and of the end of a body, where clients write the name of the model. */
 const EDGE_BYTES = 64 << 10;
@@ -16,7 +17,7 @@ export function largestReadable(models: Models): number | undefined {
   for (const { id } of models.loaded()) {
     const serving = models.serving(id);
     if (serving === undefined) continue;
-    const limit = bodyLimitOf(serving);
+    const limit = notesImages(serving.lifecycle) ? undefined : bodyLimitOf(serving);
     if (limit === undefined) return undefined;
     largest = Math.max(largest, limit);
   }

@@ -3,6 +3,7 @@ import { FAMILIES } from './families/all-families.ts';
 import type { AnswerRequest, ReasoningState, ToolFamily } from './families/tool-family.ts';
 import { NoArguments } from './no-arguments.ts';
 import type { OutputParser } from './output-parser.ts';
+import { RefusedCalls } from './refused-calls.ts';
 import { REASONING, type ReasoningMarkers } from './reasoning-markers.ts';
 import { readReasoned } from './reasoning-script.ts';
 import { readContent } from './script-steps.ts';
@@ -43,6 +44,8 @@ export function reasoningState(
 
 export interface ParserRequest extends AnswerRequest {
   readonly newCallId: () => string;
+  /** Names of tools in the prompt that may not be called; absent: none. */
+  readonly refusedTools?: ReadonlySet<string> | undefined;
 }
 
 /** The parser for one answer of a chat. */
@@ -56,7 +59,7 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
     markers === undefined || family?.channels !== undefined
       ? answer
       : (text) => readReasoned(text, { markers, startsInside, answer, hasTools });
-  return new NoArguments(
+  const parser = new NoArguments(
     new ScriptedParser(script, {
       newCallId: request.newCallId,
       markers: family?.markers ?? [],
@@ -65,4 +68,6 @@ export function chooseParser(format: OutputFormat, request: ParserRequest): Outp
     }),
     request.tools,
   );
+  const { refusedTools } = request;
+  return hasTools && refusedTools?.size ? new RefusedCalls(parser, refusedTools) : parser;
 }

@@ -34,8 +34,12 @@ import {
 export interface PreparedChat {
   readonly prompt: RenderedPrompt;
   readonly reasoning: ReasoningState;
-  /** The offered tools. */
+  /** The offered tools that the answer may call. */
   readonly tools: readonly CallableTool[];
+  /** Names of the other tools in the prompt. */
+  readonly refusedTools: ReadonlySet<string>;
+  /** Texts that the model must not write, where they are tokens of its vocabulary. */
+  readonly bannedTexts: readonly string[];
   /** The prompt ends within a started answer. */
   readonly isContinued: boolean;
   /** The grammar of the answer (GBNF); undefined: unconstrained. */
@@ -103,23 +107,30 @@ function planChat(body: ChatBody, { template, format }: ChatModel): ChatPlan {
     });
   }
   const choice = readChoice(body);
-  const tools = choice.kind === 'none' ? [] : allowedTools(offeredTools(body), choice);
+  const offered = offeredTools(body);
+  const tools = allowedTools(offered, choice);
   if (tools.length > 0 && format.tools === undefined) {
     throw new CortexError('unsupported_parameter', 'This model cannot call tools.', {
       param: body.tools === undefined ? 'functions' : 'tools',
     });
   }
-  const preface = template.showsTools ? undefined : toolsPreface(body, tools, { template, format });
+  // `tool_choice` does not change the list in the prompt: another list is another prompt from its first lines on.
+  const shown = tools.length > 0 || canShowTools({ template, format }) ? offered : [];
+  const preface = template.showsTools ? undefined : toolsPreface(body, shown, { template, format });
   const thinking = readThinking(body);
   return {
     template,
-    input: { ...toTemplateInput(body, { tools, thinking }), preface },
+    input: { ...toTemplateInput(body, { tools: shown, thinking }), preface },
     complete(rendered) {
       const reasoning = reasoningState(format, { ...rendered, prompt: rendered.prompt.text });
       return {
         prompt: rendered.prompt,
         reasoning,
         tools: tools.map((tool) => toCallable(tool.function)),
+        refusedTools: new Set(
+          shown.flatMap((tool) => (tools.includes(tool) ? [] : tool.function.name)),
+        ),
+        bannedTexts: shown.length > 0 && tools.length === 0 ? callMarkers(format) : [],
         // An enforced call starts a new answer, even after a started one.
         isContinued: rendered.begun !== undefined && !isEnforced(choice),
         grammar: answerGrammar(body, { choice, tools, reasoning, format }),
@@ -130,6 +141,18 @@ function planChat(body: ChatBody, { template, format }: ChatModel): ChatPlan {
     },
   };
 }
+
+/** Whether the prompt can have tools that the answer may not call. */
+const canShowTools = ({
+  template,
+  format: { tools },
+}: {
+  readonly template: Pick<ChatTemplate, 'showsTools'>;
+  readonly format: OutputFormat;
+}): boolean => tools !== undefined && (template.showsTools || tools.describeTools !== undefined);
+
+const callMarkers = ({ tools }: OutputFormat): readonly string[] =>
+  tools?.channels?.callMarkers ?? tools?.markers ?? [];
 
 /** With channels, reasoning may start again; otherwise reasoning that the prompt has closed stays closed. */
 const canThink = (reasoning: ReasoningState, { tools }: OutputFormat): boolean =>

@@ -73,6 +73,8 @@ interface Prepared {
   readonly topLogprobs: number | undefined;
   readonly grammar: string | undefined;
   readonly grammarParam?: string;
+  /** Texts that the model must not write, where they are tokens. A grammar decides about them itself. */
+  readonly bannedTexts?: readonly string[];
   readonly maxToolCalls: number;
   readonly thoughtLimit: ReadReasoningLimit | undefined;
   newParser(): OutputParser;
@@ -105,7 +107,7 @@ export class RequestReader {
       ? this.#prepareChat(body, onSlice)
       : this.#prepareCompletion(body, onSlice));
     const read = readSampling(prepared.body, prepared.defaultTokens);
-    const sampling = this.#withoutEnd(read, prepared.grammar);
+    const sampling = this.#withBans(read, prepared);
     if (sampling.choices > limits.slots) {
       throw new CortexError(
         'invalid_request',
@@ -225,14 +227,19 @@ export class RequestReader {
    * `ignore_eos` bans the tokens that end an answer. It is ignored with a grammar, because at the end of a grammar only
    * these tokens are possible.
    */
-  #withoutEnd(sampling: Sampling, grammar: string | undefined): Sampling {
-    if (!sampling.ignoreEos) return sampling;
+  #withBans(sampling: Sampling, { grammar, bannedTexts = [] }: Prepared): Sampling {
     if (grammar !== undefined) return { ...sampling, ignoreEos: false };
-    const banned = this.#options.tokenizer.endTokens.map((token): [Token, number] => [
-      token,
-      -Infinity,
-    ]);
-    return { ...sampling, bias: new Map([...sampling.bias, ...banned]) };
+    const { tokenizer } = this.#options;
+    const markers = bannedTexts.map((text) => tokenizer.markerTokens(text));
+    const banned = [
+      ...(sampling.ignoreEos ? tokenizer.endTokens : []),
+      ...markers.flatMap(([token, ...more]) =>
+        token === undefined || more.length > 0 ? [] : [token],
+      ),
+    ];
+    if (banned.length === 0) return sampling;
+    const bans = banned.map((token): [Token, number] => [token, -Infinity]);
+    return { ...sampling, bias: new Map([...sampling.bias, ...bans]) };
   }
 
   /** One grammar state per choice. A failure to compile is an error in the caller's schema. */

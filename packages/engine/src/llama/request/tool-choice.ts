@@ -19,8 +19,9 @@ export function readChoice(body: ChatBody): ToolChoice {
   return { kind: 'named', name: choice.name };
 }
 
-/** @throws CortexError `invalid_request` if an allowed tool is not in the request. */
+/** The tools that an answer may call. @throws CortexError `invalid_request` if one of them is not in the request. */
 export function allowedTools(tools: readonly Tool[], choice: ToolChoice): readonly Tool[] {
+  if (choice.kind === 'none') return [];
   if (choice.kind === 'named' || choice.names === undefined) return tools;
   const { names } = choice;
   const missing = names.find((name) => !tools.some((tool) => tool.function.name === name));

@@ -75,8 +75,13 @@ export class ComfyHarness implements ForeignHarness {
         placeholders: new Set(),
       },
     );
-    if (settings.contextLength === 'auto' && settings.upstreamModel === undefined) return;
-    const param = settings.upstreamModel === undefined ? 'context_length' : 'upstream_model';
+    const asked = {
+      upstream_model: settings.upstreamModel !== undefined,
+      context_length: settings.contextLength !== 'auto',
+      on_image: settings.onImage === 'placeholder',
+    };
+    const [param] = Object.entries(asked).find(([, isAsked]) => isAsked) ?? [];
+    if (param === undefined) return;
     throw new CortexError(
       'unsupported_parameter',
       `The harness ${this.name} does not support ${param}.`,

@@ -53,7 +53,6 @@ export function checkExternalSettings(settings: LoadSettings, rules: ExternalRul
   if (kvType !== 'f16') refuse('kv_type', '. Use args, or the command.');
   if (isFilled(lora)) refuse('lora', '.');
   if (draft !== undefined && draft !== 'auto' && draft !== 'off') refuse('draft', '.');
-  if (settings.onImage === 'placeholder') refuse('on_image', '.');
   if (!rules.isShared) return;
   const { quant, devices } = settings;
   if (quant !== undefined) refuse('quant', ': its server has its own files.');

@@ -18,7 +18,6 @@ const neutral = <T extends HarnessFiles>(spec: T): T => ({
     upstreamModel: undefined,
     tensorParallel: undefined,
     nCpuMoe: undefined,
-    onImage: 'reject',
   },
 });
 

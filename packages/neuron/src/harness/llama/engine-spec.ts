@@ -76,5 +76,4 @@ export function checkSettings(settings: LoadSettings): void {
       (name === 'nCpuMoe' && (value === 'auto' || value === 0));
     if (isAsked(value) && !isNeutral) refuseSetting(param);
   }
-  if (settings.onImage === 'placeholder') refuseSetting('on_image');
 }

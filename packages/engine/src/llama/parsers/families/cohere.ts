@@ -26,6 +26,7 @@ export const COHERE_TEXT: ToolFamily = cohereFamily('cohere-text', '<|START_TEXT
 function cohereFamily(name: string, contentFrame: string): ToolFamily {
   const channels: AnswerChannels = {
     reasoning: THINKING,
+    callMarkers: [ACTION.open, ACTION.close],
     frame(rules: GrammarRules, { kind, rule, reasoning }: FramedAnswer) {
       const thought = sequence(textUntil(rules, THINKING.close), '"\\n"*');
       const before = {

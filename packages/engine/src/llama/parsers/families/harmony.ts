@@ -12,6 +12,7 @@ const BREAKS = ['<|start|>', '<|channel|>', '<|call|>', '<|return|>'];
 
 const channels: AnswerChannels = {
   reasoning: { open: ANALYSIS, close: END },
+  callMarkers: [],
   frame(rules, { kind, rule, reasoning }) {
     const thought = sequence(textUntil(rules, END, { without: BREAKS }), literal(START));
     const before = {

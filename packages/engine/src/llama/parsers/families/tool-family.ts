@@ -8,7 +8,7 @@ export type ReasoningState = 'inside' | 'closed' | 'possible';
 
 export interface AnswerRequest {
   readonly reasoning: ReasoningState;
-  /** The offered tools. Without tools, markers of calls are text. */
+  /** The tools that may be called. Without tools, markers of calls are text. */
   readonly tools: readonly CallableTool[];
   /** The prompt contains the start of the answer. */
   readonly isContinued: boolean;
@@ -50,6 +50,8 @@ export interface DescribedTool extends CallableTool {
 
 export interface AnswerChannels {
   readonly reasoning: ReasoningMarkers;
+  /** The markers that are only around calls. */
+  readonly callMarkers: readonly string[];
   /** `answer`, framed as a message of the channel for the user, or of the channel for calls. */
   frame(rules: GrammarRules, answer: FramedAnswer): string;
 }
