@@ -3,7 +3,7 @@ import { llamaSources } from '@cortex/testkit';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 import { cpuMs } from '../process-figures.ts';
 
@@ -89,6 +89,16 @@ export function nativeCommand(program: string, load: NativeLoad): string[] {
 
 const isPromptTimed = ({ generatedTokens }: NativeLoad): boolean => generatedTokens === 1;
 
+/** Whole lines. None is lost when several come at once, also at the end. */
+async function* linesOf(stream: Readable): AsyncGenerator<string, void> {
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = `${rest}${String(chunk)}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
 /**
  * The program with all runs of one load. It is stopped (SIGSTOP) between runs, so that both sides take turns of a
  * fraction of a second without loading the model each time, and a slow period of the machine affects both.
@@ -99,9 +109,12 @@ export class NativeRuns {
   readonly #promptTokens: number;
   #cpuMs = 0;
 
-  /** Loads the model and does one run, which is not counted. */
+  /**
+   * Loads the model and does one run, which is not counted. Another one at the end is never read: the program may run
+   * ahead before it is stopped, and must not be gone when the CPU of its last run is looked up.
+   */
   static async start(program: string, load: NativeLoad): Promise<NativeRuns> {
-    const runs = new NativeRuns(program, { ...load, runs: (load.runs ?? 1) + 1 });
+    const runs = new NativeRuns(program, { ...load, runs: (load.runs ?? 1) + 2 });
     await runs.next();
     return runs;
   }
@@ -110,7 +123,7 @@ export class NativeRuns {
     const [file = '', ...args] = nativeCommand(program, load);
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     this.#child = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    this.#lines = linesOf(child.stdout);
     this.#promptTokens = load.promptTokens;
   }
 
