@@ -65,3 +65,18 @@ export const empty: Neutral = {
 };
 
 export const anyValue: Neutral = { words: 'any value', has: () => true };
+
+/**
+ * The fields of the elements of a list that have a `type`, by their paths: `text` and `text.citations` are `LIST[text]` and
+ * `LIST[text].citations`.
+ */
+export const elements = <Rule>(
+  list: string,
+  fields: Readonly<Record<string, Rule>>,
+): Readonly<Record<string, Rule>> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, rule]) => [
+      name.replace(/^[^.]+/, (type) => `${list}[${type}]`),
+      rule,
+    ]),
+  );

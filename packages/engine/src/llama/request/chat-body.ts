@@ -46,6 +46,8 @@ const MessageObject = z
       .union([z.string(), z.array(ContentPart)], 'must be a string or a list of parts')
       .nullish()
       .transform((value) => value ?? null),
+    refusal: optional(text),
+    audio: optional(z.unknown()),
     reasoning_content: optional(text),
     reasoning: optional(z.unknown()),
     tool_calls: optional(z.array(ToolCall)),

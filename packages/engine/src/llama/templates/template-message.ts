@@ -26,13 +26,16 @@ export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMe
 }
 
 function toTemplateMessage(message: ChatMessage, at: number): TemplateMessage {
-  const { role, content, tool_calls, function_call: legacy, images = [], ...rest } = message;
+  const { role, content, tool_calls, function_call: legacy, images = [], ...others } = message;
+  const { refusal, audio, ...rest } = others;
   // Ollama's clients send images in a member of their own.
   if (images.length > 0) throw noVision(`messages[${at}].images`);
+  if (audio !== undefined) throw noAudio(`messages[${at}].audio`);
   // Clients send an empty list, and an empty text with calls, for none; templates test for presence.
   const listed = tool_calls?.length === 0 ? undefined : tool_calls;
   const calls = listed ?? (legacy && [{ type: 'function', function: legacy }]);
-  const text = toText(content, at);
+  // An answer that refuses has its text in a member of its own.
+  const text = toText(content, at) || (refusal ?? null);
   return {
     ...rest,
     role: role === 'developer' ? 'system' : role === 'function' ? 'tool' : role,
@@ -63,6 +66,13 @@ function toText(content: ChatMessage['content'], at: number): string | null {
   });
   return texts.join('\n');
 }
+
+const noAudio = (param: string): CortexError =>
+  new CortexError(
+    'unsupported_parameter',
+    `"${param}" names an answer as sound, which is not kept here. Send the text of the answer.`,
+    { param },
+  );
 
 const noVision = (param: string): CortexError =>
   new CortexError(

@@ -1,16 +1,11 @@
-import { empty, honoured, only, refusedFor, tolerated } from '../../field-rule.ts';
+import { elements, empty, honoured, only, refusedFor, tolerated } from '../../field-rule.ts';
 import { type DialectFields, dropped, droppedTool } from '../neutral/dialect-field.ts';
+import { BLOCK_FIELDS, CACHED, CITED } from './block-fields.ts';
+import { TOOL_FIELDS } from './tool-fields.ts';
 
-const CACHED = tolerated('nodes cache the beginnings of all prompts');
 const ACCOUNT = tolerated('describes the request for a service with accounts');
 const NO_EFFECT_ON_PROMPT = tolerated('does not change the prompt');
 const CONTEXT_EDITS = 'nothing is removed from the conversation';
-
-const onlyDisabled = {
-  words: '`{"enabled": false}`',
-  has: (value: unknown) =>
-    typeof value === 'object' && value !== null && 'enabled' in value && value.enabled === false,
-};
 
 /** `{}`, or `edits` without any. */
 const noEdits = {
@@ -29,10 +24,14 @@ const PROMPT: DialectFields = {
     model: honoured('the model, an alias, or `id@node`'),
     messages: honoured('the conversation; a last message of the assistant is continued'),
     'messages[].role': honoured('`user`, `assistant`, or `system`, which stays in its place'),
-    'messages[].content': honoured('a string or blocks; PDFs and uploaded files are refused'),
-    'messages[].content[].cache_control': CACHED,
+    'messages[].content': honoured('a string or blocks'),
     system: honoured('a string or blocks; lines that differ in each request are removed'),
-    'system[].cache_control': CACHED,
+    ...elements('system', {
+      text: honoured('a text'),
+      'text.text': honoured('its text'),
+      'text.cache_control': CACHED,
+      'text.citations': CITED,
+    }),
     cache_control: CACHED,
     thinking: honoured('whether the model thinks, where its template can switch that'),
     'thinking.type': honoured(
@@ -47,19 +46,6 @@ const PROMPT: DialectFields = {
     ),
     'output_config.task_budget': dropped('the model is not told of a budget', empty),
     tools: honoured('functions that the model may call'),
-    'tools[].type': honoured(
-      '`custom`, and `bash_…` and `text_editor_…`, which the client runs; others are left out and named in `x-cortex-dropped-tools`',
-    ),
-    'tools[].name': honoured('its name'),
-    'tools[].description': honoured('its description'),
-    'tools[].input_schema': honoured('the schema of its input, enforced'),
-    'tools[].input_examples': honoured('shown to the model as `examples` of the schema'),
-    'tools[].strict': honoured('passed to the node; our engine always enforces schemas'),
-    'tools[].cache_control': CACHED,
-    'tools[].defer_loading': tolerated('the model gets all tools at once'),
-    'tools[].allowed_callers': tolerated('the model itself calls each tool'),
-    'tools[].eager_input_streaming': tolerated('inputs always stream as they are written'),
-    'tools[].max_characters': tolerated('a matter of the client, which runs the tool'),
     tool_choice: honoured('which tools the model may or must call; enforced'),
     'tool_choice.type': honoured('`auto`, `any`, `tool` or `none`'),
     'tool_choice.name': honoured('the tool that must be called'),
@@ -98,7 +84,6 @@ const ANSWER: DialectFields = {
     'output_config.format.schema': honoured('the schema of the answer, enforced'),
     metadata: honoured('its members are below'),
     'metadata.user_id': honoured('names the conversation for routing'),
-    'messages[].content[].citations': dropped('answers cite nothing', onlyDisabled),
     container: dropped('no code runs here', empty),
     diagnostics: ACCOUNT,
     inference_geo: tolerated('the fleet is where its operator has it'),
@@ -152,4 +137,6 @@ export const ANTHROPIC_FIELDS: readonly DialectFields[] = [
   COUNT,
   BETA_COUNT,
   SAMPLING,
+  ...BLOCK_FIELDS,
+  ...TOOL_FIELDS,
 ];

@@ -1,14 +1,14 @@
 import type { ToolCall, Turn } from '../neutral/conversation.ts';
 import { isExactObject } from '../neutral/exact-json.ts';
 import type { Block } from './body-shape.ts';
-import { textOf } from './read-parts.ts';
+import { summaryOf, textOf } from './read-parts.ts';
 import { refuseField } from '../neutral/refuse-field.ts';
 import { toNodeCallId } from './tool-ids.ts';
 
 export type AssistantTurn = Extract<Turn, { role: 'assistant' }>;
 
 /** Blocks that only a user sends. As content of an assistant they would be lost. */
-const OF_USERS = new Set(['image', 'document', 'tool_result']);
+const OF_USERS = new Set(['image', 'document', 'search_result', 'tool_result']);
 
 /** @throws CortexError `invalid_request` if it is not an object */
 function argumentsOf(input: unknown, at: string): string {
@@ -47,6 +47,7 @@ export function readAssistant(blocks: readonly Block[], at: string): AssistantTu
       const name = textOf(block, 'name', path);
       calls.push({ id, name, arguments: argumentsOf(block['input'], path) });
     } else if (block.type === 'text') texts.push(textOf(block, 'text', path));
+    else if (block.type === 'compaction') texts.push(summaryOf(block));
   }
   const text = joined(texts);
   return {

@@ -80,6 +80,10 @@ const titleOf = (block: Block): string =>
     .filter((line) => typeof line === 'string' && line !== '')
     .join('\n');
 
+/** The summary that stands in place of earlier messages; empty if it has failed. */
+export const summaryOf = ({ content }: Block): string =>
+  typeof content === 'string' ? content : '';
+
 /**
  * The parts of one block. A block of an unknown type is its text, or nothing.
  *
@@ -100,6 +104,8 @@ export function readBlock(block: Block, at: Path): readonly Part[] {
     }
     case 'tool_reference':
       return textPart(`Tool: ${textOf(block, 'tool_name', at)}`);
+    case 'compaction':
+      return textPart(summaryOf(block));
     default:
       // Of a newer version, or of a tool that ran on Anthropic's servers.
       return typeof block['text'] === 'string' ? textPart(block['text']) : [];

@@ -1,4 +1,5 @@
 import type { Part, TextPart, Turn } from '../neutral/conversation.ts';
+import { markFailed } from '../neutral/mark-failed.ts';
 import { resultTexts } from '../neutral/result-turns.ts';
 import type { Block } from './body-shape.ts';
 import { readContent, textOf } from './read-parts.ts';
@@ -12,16 +13,7 @@ interface ToolResult {
   readonly images: readonly Part[];
 }
 
-const FAILED = 'Error: ';
-
 const textPart = (text: string): TextPart => ({ type: 'text', text });
-
-/** OpenAI's form has no flag for a failure, so the text says it. */
-function markFailed(texts: readonly TextPart[]): readonly TextPart[] {
-  const [first, ...rest] = texts;
-  if (first === undefined) return [textPart(`${FAILED}the tool failed.`)];
-  return [textPart(FAILED + first.text), ...rest];
-}
 
 /** @throws CortexError `invalid_request` with the path of the wrong field */
 export function readToolResult(block: Block, at: string): ToolResult {

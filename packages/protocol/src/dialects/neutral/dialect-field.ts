@@ -26,8 +26,9 @@ interface DroppedRule {
 export type DialectFieldRule = FieldRule | DroppedRule;
 
 /**
- * Fields by their path: `thinking.type`, `tools[].name`. A member of a field that is refused or left out as a whole has
- * no row.
+ * Fields by their path: `thinking.type`, `tools[].name`. `[text]` stands for the elements of a list whose `type` is
+ * `text`, or is `text` with the date of a version: `tools[bash]`. A member of a field that is refused or left out as a
+ * whole has no row.
  */
 export type DialectFields = FieldsOf<DialectRoute, DialectFieldRule>;
 
@@ -46,29 +47,96 @@ export const droppedTool = (why: string): DialectFieldRule => ({
   namedAs: 'tool',
 });
 
-type Path = readonly string[];
+/** A type without the date of its version: `bash_20250124`, `web_search_2025_08_26`. */
+const kindOf = (element: unknown): string | undefined =>
+  isExactObject(element) && typeof element['type'] === 'string'
+    ? element['type'].replace(/_\d{4}(?:\d{4}|_\d\d_\d\d)$/, '')
+    : undefined;
 
-/** `tools[].name` → `tools`, `[]`, `name`. */
-const pathOf = (field: string): Path => field.replaceAll('[]', '.[]').split('.');
+type CheckedRule = Exclude<DialectFieldRule, { readonly kind: 'honoured' | 'tolerated' }>;
 
-/** The values of a field, one for each element of a list on its way. */
-function valuesAt(value: unknown, [key, ...rest]: Path): readonly unknown[] {
-  if (key === undefined) return value === undefined || value === null ? [] : [value];
-  if (key === '[]')
-    return Array.isArray(value) ? value.flatMap((element) => valuesAt(element, rest)) : [];
-  return isExactObject(value) && Object.hasOwn(value, key) ? valuesAt(value[key], rest) : [];
+interface Row {
+  readonly field: string;
+  readonly rule: CheckedRule;
 }
 
-const asksFor = (body: JsonObject, path: Path, neutral: Neutral | undefined): boolean =>
-  valuesAt(body, path).some((value) => neutral?.has(toNumber(value), body) !== true);
+/** The rows of a place in the body, and of the places below it, so that a body is walked once. */
+interface Level {
+  readonly rows: Row[];
+  /** By the name of a member, `[]`, or a type in brackets. */
+  readonly below: Map<string, Level>;
+}
 
-function refusal(field: string, instead: string | undefined): CortexError {
-  const param = field.replace(/\[\]$/, '');
+const newLevel = (): Level => ({ rows: [], below: new Map() });
+
+/** `tools[].name` → `tools`, `[]`, `name`. */
+const stepsOf = (field: string): readonly string[] => field.replaceAll('[', '.[').split('.');
+
+/** The steps from a list to one of its elements. */
+function stepsTo(element: unknown): readonly string[] {
+  const kind = kindOf(element);
+  return kind === undefined ? ['[]'] : ['[]', `[${kind}]`];
+}
+
+function levelsOf(rows: readonly Row[]): Level {
+  const top = newLevel();
+  for (const row of rows) {
+    let level = top;
+    for (const step of stepsOf(row.field)) {
+      const next = level.below.get(step) ?? newLevel();
+      level.below.set(step, next);
+      level = next;
+    }
+    level.rows.push(row);
+  }
+  return top;
+}
+
+/** The rows that ask for something, each with the first place where it does. */
+type Asked = Map<Row, string>;
+
+interface Found {
+  /** Where the value is in the body: `messages[0].content`. */
+  readonly at: string;
+  readonly asked: Asked;
+  readonly body: JsonObject;
+}
+
+function collect(value: unknown, { rows, below }: Level, found: Found): void {
+  if (value === undefined || value === null) return;
+  const { at, asked, body } = found;
+  for (const row of rows) {
+    const asks = row.rule.neutral?.has(toNumber(value), body) !== true;
+    if (asks && !asked.has(row)) asked.set(row, at);
+  }
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries())
+      for (const step of stepsTo(element)) {
+        const next = below.get(step);
+        if (next !== undefined) collect(element, next, { ...found, at: `${at}[${index}]` });
+      }
+  } else if (isExactObject(value)) {
+    for (const [key, next] of below)
+      if (Object.hasOwn(value, key))
+        collect(value[key], next, { ...found, at: at === '' ? key : `${at}.${key}` });
+  }
+}
+
+/** @param at - where the field is in the body */
+function refusal({ field, rule }: Row, at: string): CortexError {
+  const param = field.endsWith('[]') ? field.slice(0, -2) : at;
+  const type = /\[(\w+)\]$/.exec(field)?.[1];
+  const what = type === undefined ? 'is not' : `is of type "${type}", which is not`;
+  const instead = rule.kind === 'refused' ? rule.instead : undefined;
   const words = instead === undefined ? '' : `; use ${instead.replaceAll('`', '"')}`;
-  return new CortexError('unsupported_parameter', `"${param}" is not supported here${words}.`, {
+  return new CortexError('unsupported_parameter', `"${param}" ${what} supported here${words}.`, {
     param,
   });
 }
+
+/** Whether the check of a body has to do with a rule: tools that are left out are named by those who read them. */
+const isChecked = (rule: DialectFieldRule): rule is CheckedRule =>
+  rule.kind === 'refused' || (rule.kind === 'dropped' && rule.namedAs === 'field');
 
 /**
  * What `route` does with the fields that it does not read: refuses them, or tells which of them it leaves out.
@@ -83,13 +151,16 @@ export function fieldCheck(
   const rows = groups
     .filter(({ routes }) => routes.includes(route))
     .flatMap(({ fields }) => Object.entries(fields))
-    .filter(([, { kind }]) => kind === 'refused' || kind === 'dropped')
-    .map(([field, rule]) => ({ field, rule, path: pathOf(field) }));
-  return (body) =>
-    rows.flatMap(({ field, rule, path }) => {
-      if (rule.kind === 'refused' && asksFor(body, path, rule.neutral))
-        throw refusal(field, rule.instead);
-      const isDropped = rule.kind === 'dropped' && rule.namedAs === 'field';
-      return isDropped && asksFor(body, path, rule.neutral) ? [field] : [];
+    .flatMap(([field, rule]): readonly Row[] => (isChecked(rule) ? [{ field, rule }] : []));
+  const levels = levelsOf(rows);
+  return (body) => {
+    const asked: Asked = new Map();
+    collect(body, levels, { at: '', asked, body });
+    return rows.flatMap((row) => {
+      const at = asked.get(row);
+      if (at === undefined) return [];
+      if (row.rule.kind === 'refused') throw refusal(row, at);
+      return [row.field];
     });
+  };
 }

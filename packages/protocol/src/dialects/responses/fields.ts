@@ -1,5 +1,7 @@
 import { empty, honoured, only, refused, refusedFor, tolerated } from '../../field-rule.ts';
 import { type DialectFields, dropped } from '../neutral/dialect-field.ts';
+import { ITEM_FIELDS } from './item-fields.ts';
+import { TOOL_FIELDS } from './tool-fields.ts';
 
 const NO_STORE = 'cortex stores no responses';
 const WHOLE_INPUT = `the whole conversation in \`input\`: ${NO_STORE}`;
@@ -18,7 +20,7 @@ export const RESPONSES_FIELDS: readonly DialectFields[] = [
     routes: ['/v1/responses'],
     fields: {
       model: honoured('the model, an alias, or `id@node`'),
-      input: honoured('a string or items; unknown items and parts are skipped'),
+      input: honoured('a string or items; items and parts of unknown types are skipped'),
       instructions: honoured('a system message before the input'),
       stream: honoured('server-sent events'),
       'stream_options.include_obfuscation': tolerated('events have no padding'),
@@ -39,16 +41,6 @@ export const RESPONSES_FIELDS: readonly DialectFields[] = [
       'text.format.description': dropped('the model does not get it', empty),
       'text.verbosity': dropped('no model here has it', only('medium')),
       tools: honoured('tools that the model may call'),
-      'tools[].type': honoured(
-        '`function`, `custom` and `namespace`; others are left out and named in `x-cortex-dropped-tools`',
-      ),
-      'tools[].name': honoured('its name'),
-      'tools[].description': honoured('its description'),
-      'tools[].parameters': honoured('the schema of its arguments, enforced'),
-      'tools[].strict': honoured('passed to the node; our engine always enforces schemas'),
-      'tools[].format': honoured('a grammar is shown to the model, but not enforced'),
-      'tools[].tools': honoured('the tools of a namespace'),
-      'tools[].defer_loading': tolerated('the model gets all tools at once'),
       tool_choice: honoured('which tools the model may or must call; enforced'),
       'tool_choice.type': honoured('`function`, `custom` or `allowed_tools`; others are refused'),
       'tool_choice.name': honoured('the tool that must be called'),
@@ -91,4 +83,6 @@ export const RESPONSES_FIELDS: readonly DialectFields[] = [
       thinking_budget_tokens: honoured('tokens of thoughts at most, then the answer begins'),
     },
   },
+  ITEM_FIELDS,
+  TOOL_FIELDS,
 ];

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../json/json-object.ts';
 import type { Turn } from '../neutral/conversation.ts';
+import { markFailed } from '../neutral/mark-failed.ts';
 import { refuseField } from '../neutral/refuse-field.ts';
-import { objectAt, optionalText, textAt, unsupported } from './read-fields.ts';
+import { objectAt, optionalText, textAt } from './read-fields.ts';
 import { joinText, readParts, readResult } from './read-parts.ts';
 import { readThoughts } from './thoughts.ts';
 import type { ToolNames } from './tool-names.ts';
@@ -75,19 +76,17 @@ const readOwnKind =
     });
   };
 
+/** Other outputs say themselves that a call has failed. */
+const hasFailed = ({ type, status }: JsonObject): boolean =>
+  type === 'apply_patch_call_output' && status === 'failed';
+
 function readOutput(item: JsonObject, { transcript, param }: Place): void {
   const callId = callIdOf(item, param);
-  if (transcript.addResult(callId, readResult(item['output'], `${param}.output`))) return;
+  const parts = readResult(item['output'], `${param}.output`);
+  if (transcript.addResult(callId, hasFailed(item) ? markFailed(parts) : parts)) return;
   throw refuseField(
     `${param}.call_id`,
     `is "${callId}", but the input has no call with this id before it that has no output yet`,
-  );
-}
-
-function refuseReference(_: JsonObject, { param }: Place): never {
-  throw unsupported(
-    param,
-    `"${param}" refers to an item of an earlier response, but cortex stores no responses. Send the item itself (clients do with "store": false).`,
   );
 }
 
@@ -104,20 +103,19 @@ const READERS: ReadonlyMap<string, ItemReader> = new Map<string, ItemReader>([
   ['local_shell_call_output', readOutput],
   ['shell_call_output', readOutput],
   ['apply_patch_call_output', readOutput],
-  ['item_reference', refuseReference],
 ]);
 
 function readItem(value: unknown, place: Place): void {
   const item = objectAt(value, place.param);
   const type = optionalText(item['type']) ?? (item['role'] === undefined ? undefined : 'message');
-  // Items of kinds that only OpenAI's servers know are skipped: searches, images, compactions.
+  // Items of other kinds are skipped; the table of fields names or refuses those that are known.
   READERS.get(textAt(type, `${place.param}.type`))?.(item, place);
 }
 
 /**
  * The conversation of a request: its instructions, then its input, a string, items or nothing.
  *
- * @throws CortexError `invalid_request` or `unsupported_parameter`, with `param`
+ * @throws CortexError `invalid_request` with `param`
  */
 export function readTurns(
   { instructions, input }: { readonly instructions: string; readonly input: unknown },

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../../json/json-object.ts';
 import type { Part } from '../neutral/conversation.ts';
 import { isExactObject } from '../neutral/exact-json.ts';
 import { refuseField } from '../neutral/refuse-field.ts';
-import { objectAt, unsupported } from './read-fields.ts';
+import { objectAt } from './read-fields.ts';
 
 /** Types of parts that are text, with the member that has it. */
 const TEXT_MEMBERS: ReadonlyMap<unknown, string> = new Map([
@@ -23,15 +23,9 @@ function textPart(part: JsonObject, param: string): string | undefined {
 }
 
 /** `image_url` is text here; other APIs of OpenAI have an object around it. */
-function imageUrl({ image_url: image, file_id: file }: JsonObject, param: string): string {
+function imageUrl({ image_url: image }: JsonObject, param: string): string {
   const url = isJsonObject(image) ? image['url'] : image;
   if (typeof url === 'string' && url !== '') return url;
-  if (typeof file === 'string') {
-    throw unsupported(
-      `${param}.file_id`,
-      `"${param}.file_id" names a file, but cortex stores no files. Send the image as a data: URI in "image_url".`,
-    );
-  }
   throw refuseField(`${param}.image_url`, 'must be a data: URI or an address');
 }
 
@@ -43,21 +37,16 @@ function readPart(value: unknown, param: string): Part | undefined {
     case 'input_image':
     case 'image_url':
       return { type: 'image', url: imageUrl(part, param) };
-    case 'input_file':
-    case 'input_audio':
-      throw unsupported(
-        param,
-        `"${param}" is a part of type "${part['type']}", which is not supported. Send its content as text.`,
-      );
     default:
       return undefined;
   }
 }
 
 /**
- * The content of a message: a string, parts, or nothing. Parts of unknown types are skipped.
+ * The content of a message: a string, parts, or nothing. Parts of other types are skipped; the table of fields refuses
+ * files and audio.
  *
- * @throws CortexError `invalid_request`, or `unsupported_parameter` for files and audio
+ * @throws CortexError `invalid_request`
  */
 export function readParts(content: unknown, param: string): readonly Part[] {
   if (content === undefined || content === null) return [];

@@ -66,14 +66,14 @@ describe('A request is refused with the field and what to change', () => {
       part({ type: 'input_image', file_id: 'file-1' }),
       'unsupported_parameter',
       'input[0].content[0].file_id',
-      'Send the image as a data: URI',
+      'a "data:" URI',
     ],
     [
       'a file',
       part({ type: 'input_file', file_data: 'x' }),
       'unsupported_parameter',
       'input[0].content[0]',
-      'Send its content as text',
+      'use its content as text',
     ],
     [
       'an item in the store',

@@ -11,8 +11,12 @@ const MARK = 'cortex:';
 export const packThoughts = (text: string): string =>
   `${MARK}${Buffer.from(text, 'utf8').toString('base64')}`;
 
+/** Whether `packThoughts` has made it. */
+export const isPacked = (value: unknown): value is string =>
+  typeof value === 'string' && value.startsWith(MARK);
+
 function unpackThoughts(value: unknown): string {
-  if (typeof value !== 'string' || !value.startsWith(MARK)) return '';
+  if (!isPacked(value)) return '';
   return Buffer.from(value.slice(MARK.length), 'base64').toString('utf8');
 }
 

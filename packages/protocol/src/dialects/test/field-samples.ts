@@ -1,31 +1,15 @@
 /** A request for each route, and a value for each field of the tables that asks for something. */
 import type { JsonObject } from '../../json/json-object.ts';
 import type { DialectRoute } from '../neutral/dialect-field.ts';
-
-export interface Sample {
-  readonly value: unknown;
-  /** Members of the request beside the field, where it means nothing without them. */
-  readonly beside: JsonObject;
-  /** A value that asks for nothing, of a field that has such values. */
-  readonly neutral: unknown;
-}
-
-const sample = (value: unknown, beside: JsonObject = {}): Sample => ({
-  value,
-  beside,
-  neutral: undefined,
-});
-
-/** Of a field that is refused or left out unless its value is `neutral`. */
-const unless = (value: unknown, neutral: unknown): Sample => ({ value, beside: {}, neutral });
+import { BLOCK_SAMPLES } from './block-samples.ts';
+import { ITEM_SAMPLES } from './item-samples.ts';
+import { sample, type Samples, TOOL, unless } from './sample.ts';
 
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAE=';
 const SCHEMA = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] };
 const OTHER_SCHEMA = { type: 'object', properties: { b: { type: 'number' } }, required: ['b'] };
 const CACHE = { type: 'ephemeral' };
 const USER = { role: 'user', content: 'Hello' };
-
-type Samples = Readonly<Record<string, Sample>>;
 
 interface RouteSamples {
   readonly body: JsonObject;
@@ -41,7 +25,6 @@ const MESSAGES_BODY = {
 };
 const THINKS = { thinking: { type: 'enabled', budget_tokens: 2000 } };
 const FORMAT = { type: 'json_schema', schema: SCHEMA };
-const DOCUMENT = { type: 'document', source: { type: 'text', data: 'A text.' } };
 
 const REMINDED = { messages: [USER, { role: 'system', content: 'Be brief.' }] };
 
@@ -50,9 +33,8 @@ const PROMPT_FIELDS: Samples = {
   messages: sample([{ role: 'user', content: 'Bye' }]),
   'messages[].role': sample('assistant'),
   'messages[].content': sample('Bye'),
-  'messages[].content[].cache_control': sample(CACHE),
   system: sample('Be long.'),
-  'system[].cache_control': sample(CACHE),
+  ...BLOCK_SAMPLES,
   cache_control: sample(CACHE),
   thinking: sample({ type: 'disabled' }),
   'thinking.type': sample('disabled', THINKS),
@@ -91,7 +73,7 @@ const PROMPT_FIELDS: Samples = {
   betas: sample(['context-1m-2025-08-07']),
   billing_policy: sample({ type: 'billing_policy', bill_to: 'self' }),
   context_management: unless({ edits: [{ type: 'clear_tool_uses_20250919' }] }, { edits: [] }),
-  mcp_servers: sample([{ type: 'url', name: 'files', url: 'https://example.com' }]),
+  mcp_servers: { ...sample([{ type: 'url', name: TOOL, url: 'https://example.com' }]), tool: TOOL },
 };
 
 const OPTIONS: Samples = {
@@ -155,6 +137,17 @@ const CALLS = {
   ],
 };
 
+const CALLED = {
+  messages: [
+    USER,
+    {
+      role: 'assistant',
+      content: '',
+      tool_calls: [{ id: 'x', function: { name: 'read', arguments: { a: 'x' } } }],
+    },
+  ],
+};
+
 const CUSTOM = { tools: [{ type: 'custom', name: 'patch' }] };
 const NAMESPACE = {
   tools: [{ type: 'namespace', name: 'files', description: 'Files.', tools: [] }],
@@ -183,11 +176,6 @@ export const FIELD_SAMPLES: Readonly<Record<DialectRoute, RouteSamples>> = {
       output_format: sample(FORMAT),
       metadata: sample({ user_id: 'u' }),
       'metadata.user_id': sample('u'),
-      'messages[].content[].citations': {
-        value: { enabled: true },
-        beside: { messages: [{ role: 'user', content: [DOCUMENT] }] },
-        neutral: { enabled: false },
-      },
       container: unless('container_1', {}),
       diagnostics: sample({ previous_message_id: 'msg_1' }),
       inference_geo: sample('us'),
@@ -249,6 +237,7 @@ export const FIELD_SAMPLES: Readonly<Record<DialectRoute, RouteSamples>> = {
       ),
       'tools[].tools': sample(RESPONSE_TOOLS, NAMESPACE),
       'tools[].defer_loading': sample(true),
+      ...ITEM_SAMPLES,
       tool_choice: sample('required'),
       'tool_choice.type': sample('custom', {
         tools: [
@@ -306,7 +295,14 @@ export const FIELD_SAMPLES: Readonly<Record<DialectRoute, RouteSamples>> = {
       'messages[].tool_calls': sample([{ function: { name: 'read', arguments: {} } }], {
         messages: [{ role: 'assistant', content: '' }],
       }),
+      'messages[].tool_calls[].id': sample('y', CALLED),
+      'messages[].tool_calls[].type': sample('function', CALLED),
+      'messages[].tool_calls[].function': sample({ name: 'write' }, CALLED),
+      'messages[].tool_calls[].function.name': sample('write', CALLED),
+      'messages[].tool_calls[].function.arguments': sample({ a: 'y' }, CALLED),
+      'messages[].tool_calls[].function.index': sample(3, CALLED),
       'messages[].tool_name': sample('b', CALLS),
+      'messages[].name': sample('b', CALLS),
       'messages[].tool_call_id': sample('id-b', CALLS),
       tools: sample([]),
       'tools[].type': sample('other'),

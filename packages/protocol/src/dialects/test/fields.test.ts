@@ -7,7 +7,8 @@ import { DIALECT_FIELDS } from '../dialect-fields.ts';
 import type { DialectFieldRule, DialectRoute } from '../neutral/dialect-field.ts';
 import { OLLAMA_CHAT } from '../ollama/ollama.ts';
 import { type FieldReading, readingOf } from './field-reading.ts';
-import { FIELD_SAMPLES, type Sample } from './field-samples.ts';
+import { FIELD_SAMPLES } from './field-samples.ts';
+import type { Sample } from './sample.ts';
 
 const ROUTES = Object.entries(FIELD_SAMPLES).map(([route, samples]) => {
   const groups = DIALECT_FIELDS.filter(({ routes }) => routes.some((one) => one === route));
@@ -50,14 +51,24 @@ const CASES: readonly Row[] = ROUTES.flatMap(({ route, body, fields, rows }) =>
 const named = (kind: DialectFieldRule['kind']): (readonly [string, Row])[] =>
   CASES.filter(({ rule }) => rule.kind === kind).map((row) => [`${row.route} ${row.field}`, row]);
 
-const plain = ({ route, body }: Row): Promise<FieldReading> => readingOf(route, body);
+function plain({ route, body, sample: { put } }: Row): Promise<FieldReading> {
+  return readingOf(route, { ...body, ...put?.(undefined) });
+}
 
-function changed({ route, field, body }: Row, value: unknown): Promise<FieldReading> {
+function changed(
+  { route, field, body, sample: { put } }: Row,
+  value: unknown,
+): Promise<FieldReading> {
+  if (put !== undefined) return readingOf(route, { ...body, ...put(value) });
   const path = field.replaceAll('[]', '.[]').split('.');
   const asked = withPart(body, path, value);
   if (!isJsonObject(asked)) throw new Error('not a body');
   return readingOf(route, asked);
 }
+
+/** Where a field is in a body, without the numbers of elements: `input[].content[].file_id`. */
+const placeOf = (field: string): string =>
+  field.endsWith('[]') ? field.slice(0, -2) : field.replaceAll(/\[\w+\]/g, '[]');
 
 describe('A field is in one group per route, and each sample has a row', () => {
   test.each(ROUTES.map(({ route, ...one }) => [route, one] as const))('%s', (_, one) => {
@@ -87,7 +98,7 @@ describe('A field that is left out is named, and changes nothing else', () => {
 
     expect(read).toEqual((await plain(row)).read);
     if (row.rule.kind === 'dropped' && row.rule.namedAs === 'tool')
-      expect(droppedTools).toEqual(['files']);
+      expect(droppedTools).toEqual([row.sample.tool ?? 'without a name']);
     else expect(droppedFields).toEqual([row.field]);
   });
 });
@@ -98,7 +109,7 @@ describe('A field that is refused is named by the error', () => {
 
     if (!(thrown instanceof CortexError)) throw new Error('it was accepted');
     expect(thrown.code).toBe('unsupported_parameter');
-    expect(thrown.details.param).toBe(row.field.replace(/\[\]$/, ''));
+    expect(placeOf(thrown.details.param ?? '')).toBe(placeOf(row.field));
     expect(thrown.message).toStartWith(`"${thrown.details.param}" `);
   });
 });
