@@ -19,7 +19,13 @@ interface Choice {
 const isFilled = (value: unknown): boolean =>
   (typeof value === 'string' || Array.isArray(value)) && value.length > 0;
 
-const CONTENT_FIELDS = ['content', 'reasoning_content', 'reasoning', 'tool_calls'] as const;
+const CONTENT_FIELDS = [
+  'content',
+  'refusal',
+  'reasoning_content',
+  'reasoning',
+  'tool_calls',
+] as const;
 
 const hasChoiceContent = ({ delta, text }: Choice): boolean =>
   isFilled(text) || (delta !== undefined && CONTENT_FIELDS.some((name) => isFilled(delta[name])));

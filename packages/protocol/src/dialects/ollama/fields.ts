@@ -23,7 +23,7 @@ const OPTIONS: DialectFields = {
     'options.min_p': honoured('0 to 1'),
     'options.num_predict': honoured('tokens of the answer; 0 or less: no limit'),
     'options.stop': honoured('a string or a list of them'),
-    'options.seed': honoured('a whole number'),
+    'options.seed': honoured('a whole number of 64 bits'),
     'options.repeat_penalty': honoured('over the answer; 1: none'),
     'options.presence_penalty': honoured('over the answer'),
     'options.frequency_penalty': honoured('over the answer'),
