@@ -34,9 +34,10 @@ A field that is refused or left out is accepted with the value in the column "ac
 
 The routes from /v1/chat/completions to /v1/rerank are read by the engine. The bodies of the other routes are translated
 before a node gets them. A name with dots is a member of an object, and \`[]\` stands for each element of a list.
-\`[text]\` stands for those elements whose \`type\` is \`text\`, also with the date of a version behind it. Lists whose
-elements have types have tables of their own: there, \`text\` is the element as a whole, and \`text.citations\` a member
-of it. An element that is refused, left out or tolerated as a whole has no rows for its members.
+\`[text]\` stands for those elements whose \`type\` is \`text\`, also with the date of a version behind it, and
+\`[assistant]\` for the messages of that role. Such rows are in tables of their own: there, \`text\` is the element as a
+whole, and \`text.citations\` is a member of it. An element that is refused, left out or tolerated as a whole has no rows
+for its members.
 `;
 
 type Section<Route> = readonly [title: string, routes: readonly Route[]];

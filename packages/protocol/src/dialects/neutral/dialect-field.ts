@@ -27,7 +27,7 @@ export type DialectFieldRule = FieldRule | DroppedRule;
 
 /**
  * Fields by their path: `thinking.type`, `tools[].name`. `[text]` stands for the elements of a list whose `type` is
- * `text`, or is `text` with the date of a version: `tools[bash]`. A member of a field that is refused or left out as a
+ * `text`, or is `text` with the date of a version: `tools[bash]`; a message without a type has its role. A member of a field that is refused or left out as a
  * whole has no row.
  */
 export type DialectFields = FieldsOf<DialectRoute, DialectFieldRule>;
@@ -47,11 +47,12 @@ export const droppedTool = (why: string): DialectFieldRule => ({
   namedAs: 'tool',
 });
 
-/** A type without the date of its version: `bash_20250124`, `web_search_2025_08_26`. */
-const kindOf = (element: unknown): string | undefined =>
-  isExactObject(element) && typeof element['type'] === 'string'
-    ? element['type'].replace(/_\d{4}(?:\d{4}|_\d\d_\d\d)$/, '')
-    : undefined;
+/** The type of an element without the date of its version, as of `bash_20250124` or `web_search_2025_08_26`, or its role. */
+function kindOf(element: unknown): string | undefined {
+  if (!isExactObject(element)) return undefined;
+  const kind = element['type'] ?? element['role'];
+  return typeof kind === 'string' ? kind.replace(/_\d{4}(?:\d{4}|_\d\d_\d\d)$/, '') : undefined;
+}
 
 type CheckedRule = Exclude<DialectFieldRule, { readonly kind: 'honoured' | 'tolerated' }>;
 

@@ -77,9 +77,8 @@ const CHAT: DialectFields = {
     'messages[].role': honoured('`system`, `user`, `assistant` or `tool`'),
     'messages[].content': honoured('the text'),
     'messages[].thinking': honoured('thoughts of the assistant'),
-    'messages[].images': honoured(
-      'base64, for models that read images; those of the assistant are left out',
-    ),
+    'messages[].images': honoured('base64, for models that read images'),
+    'messages[assistant].images': dropped('nodes take no images of the assistant', empty),
     'messages[].tool_calls': honoured('calls of the assistant'),
     'messages[].tool_calls[].id': honoured('names the call for its result; absent: a number'),
     'messages[].tool_calls[].type': tolerated('each call is that of a function'),

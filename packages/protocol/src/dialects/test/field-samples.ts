@@ -292,6 +292,10 @@ export const FIELD_SAMPLES: Readonly<Record<DialectRoute, RouteSamples>> = {
       'messages[].content': sample('Bye'),
       'messages[].thinking': sample('Hm.', { messages: [{ role: 'assistant', content: 'Hi' }] }),
       'messages[].images': sample([PNG]),
+      'messages[assistant].images': {
+        ...unless([PNG], []),
+        put: (images) => ({ messages: [USER, { role: 'assistant', content: 'Hi', images }, USER] }),
+      },
       'messages[].tool_calls': sample([{ function: { name: 'read', arguments: {} } }], {
         messages: [{ role: 'assistant', content: '' }],
       }),
