@@ -449,6 +449,9 @@ const MODELS_CASES: Readonly<Record<string, () => Promise<void>>> = {
   async 'models[].n_cpu_moe'() {
     expect((await loadWith('n_cpu_moe = 4')).request.n_cpu_moe).toBe(4);
   },
+  async 'models[].on_image'() {
+    expect((await loadWith('on_image = "placeholder"')).request.on_image).toBe('placeholder');
+  },
   async 'models[].upstream_model'() {
     expect((await loadWith('upstream_model = "x"')).request.upstream_model).toBe('x');
   },
