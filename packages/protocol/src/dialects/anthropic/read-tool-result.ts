@@ -1,4 +1,4 @@
-import type { Part, TextPart, Turn } from '../neutral/conversation.ts';
+import type { Part, Turn } from '../neutral/conversation.ts';
 import { markFailed } from '../neutral/mark-failed.ts';
 import { resultTexts } from '../neutral/result-turns.ts';
 import type { Block } from './body-shape.ts';
@@ -12,8 +12,6 @@ interface ToolResult {
   /** Images of the result. Results are text on the wire of nodes, so they follow in a user turn. */
   readonly images: readonly Part[];
 }
-
-const textPart = (text: string): TextPart => ({ type: 'text', text });
 
 /** @throws CortexError `invalid_request` with the path of the wrong field */
 export function readToolResult(block: Block, at: string): ToolResult {
