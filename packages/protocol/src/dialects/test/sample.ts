@@ -15,6 +15,11 @@ export interface Sample {
 
 export type Samples = Readonly<Record<string, Sample>>;
 
+export interface RouteSamples {
+  readonly body: JsonObject;
+  readonly fields: Samples;
+}
+
 export const sample = (value: unknown, beside: JsonObject = {}): Sample => ({
   value,
   beside,
