@@ -208,3 +208,13 @@ test('a claim that passes from one model to another is told for the other', () =
 
   expect(claims(fleet)).toEqual(['a for z from x']);
 });
+
+test('a load of another cortex on a host without a GPU counts with its need before the node says what it takes', () => {
+  const coming = { status: 'loading', devices: [], vram_used_mb: undefined };
+  const fleet = new DecidedFleet({
+    hosts: { a: { gpus: [], ramMib: 10_000, loaded: { x: coming } } },
+    models: ['x', 'y'].map((id) => ({ id, vramMb: 8000 })),
+  });
+
+  expect(told(fleet.ask('y'))).toEqual([]);
+});

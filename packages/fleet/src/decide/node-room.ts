@@ -41,6 +41,8 @@ export function takenOn(
   }
   if (!isComing) return heldOn(replica, device, node);
   if (devices === undefined || devices.length === 0) {
+    // Another cortex loads it, and the node has not said where. Without a GPU there is one place.
+    if (node.devices.every(({ isCpu }) => isCpu)) return mib ?? 0;
     return heldOn({ ...replica, vramUsedMb: mib }, device, node);
   }
   return devices.includes(device.index) ? (mib ?? 0) : 0;
