@@ -199,6 +199,7 @@ describe('a long text', () => {
       gapTokens: undefined,
       alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
+      isAdded: () => false,
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,
       piecesOf: (some) => model.vocabulary.piecesOf(some),

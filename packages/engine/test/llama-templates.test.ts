@@ -357,6 +357,16 @@ describe('the chat templates of llama.cpp', () => {
     expect(prompt).toMatch(/"harbour"[^]*by the sea[^]*"lighthouse"[^]*on the rock/);
   });
 
+  test('only added tokens can be banned as markers: ordinary text needs the others', () => {
+    const tokenizer = new Tokenizer(model.vocabulary);
+    const [bos] = model.vocabulary.tokenize(BOS, { parseSpecial: true });
+
+    expect(tokenizer.addedToken(BOS)).toBe(bos);
+    expect(model.vocabulary.tokenize('a', { parseSpecial: true })).toHaveLength(1);
+    expect(tokenizer.addedToken('a')).toBeUndefined();
+    expect(tokenizer.addedToken('<function of a city')).toBeUndefined();
+  });
+
   test('a prompt starts with exactly one BOS, whether or not the template prints it', async () => {
     const [bosToken = -1] = model.vocabulary.tokenize(BOS, { parseSpecial: true });
     const tokenizer = new Tokenizer({
@@ -365,6 +375,7 @@ describe('the chat templates of llama.cpp', () => {
       gapTokens: undefined,
       alwaysReadTexts: [],
       bytesOf: () => new Uint8Array(),
+      isAdded: () => false,
       size: model.vocabulary.size,
       longestTokenBytes: model.vocabulary.longestTokenBytes,
       piecesOf: (text) => model.vocabulary.piecesOf(text),

@@ -21,6 +21,7 @@ export type PromptVocabulary = Pick<
   | 'controlTexts'
   | 'detokenize'
   | 'gapTokens'
+  | 'isAdded'
   | 'isEndOfGeneration'
   | 'longestTokenBytes'
   | 'piecesOf'
@@ -150,6 +151,13 @@ export class Tokenizer {
   /** The tokens of a short text of the model, including markers. */
   markerTokens(text: string): readonly Token[] {
     return Array.from(this.#vocabulary.tokenize(text, { parseSpecial: true }));
+  }
+
+  /** The added token that is exactly `text`; undefined: ordinary tokens make it up, which other texts need too. */
+  addedToken(text: string): Token | undefined {
+    const [token, ...more] = this.markerTokens(text);
+    if (token === undefined || more.length > 0) return undefined;
+    return this.#vocabulary.isAdded(token) ? token : undefined;
   }
 
   /** Whether `text` is tokenized in slices, between which other work runs. */

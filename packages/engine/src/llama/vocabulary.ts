@@ -125,11 +125,15 @@ export class Vocabulary {
 
   /** The bytes of `token`, which may be part of a character. For a control token, its name. */
   bytesOf(token: Token): Uint8Array {
-    const attributes = this.#native.getTokenAttributes(token);
     return readSpelling(this.#native.getTokenString(token), this.#spelling, {
-      isAdded: (attributes & (CONTROL | USER_DEFINED)) !== 0,
-      isByte: (attributes & BYTE) !== 0,
+      isAdded: this.isAdded(token),
+      isByte: (this.#native.getTokenAttributes(token) & BYTE) !== 0,
     });
+  }
+
+  /** Whether `token` was added to those that ordinary text is made of, such as a marker of calls. */
+  isAdded(token: Token): boolean {
+    return (this.#native.getTokenAttributes(token) & (CONTROL | USER_DEFINED)) !== 0;
   }
 
   /** Whether `token` is a control token, which is not part of the text. */

@@ -15,6 +15,7 @@ function createVocabulary(isCut: boolean): PromptVocabulary & { readonly made: s
     gapTokens: undefined,
     alwaysReadTexts: [],
     bytesOf: () => new Uint8Array(),
+    isAdded: () => false,
     bosToken: 1,
     size: 100,
     longestTokenBytes: 100,

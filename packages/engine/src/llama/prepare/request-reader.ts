@@ -224,18 +224,16 @@ export class RequestReader {
   }
 
   /**
-   * `ignore_eos` bans the tokens that end an answer. It is ignored with a grammar, because at the end of a grammar only
-   * these tokens are possible.
+   * Bans tokens, whatever the client's `logit_bias` says: those that end an answer with `ignore_eos`, and the markers of
+   * calls that the request does not allow, where a marker is a token of its own. A grammar decides about both itself: at
+   * its end only the tokens that end an answer are possible.
    */
   #withBans(sampling: Sampling, { grammar, bannedTexts = [] }: Prepared): Sampling {
     if (grammar !== undefined) return { ...sampling, ignoreEos: false };
     const { tokenizer } = this.#options;
-    const markers = bannedTexts.map((text) => tokenizer.markerTokens(text));
     const banned = [
       ...(sampling.ignoreEos ? tokenizer.endTokens : []),
-      ...markers.flatMap(([token, ...more]) =>
-        token === undefined || more.length > 0 ? [] : [token],
-      ),
+      ...bannedTexts.flatMap((text) => tokenizer.addedToken(text) ?? []),
     ];
     if (banned.length === 0) return sampling;
     const bans = banned.map((token): [Token, number] => [token, -Infinity]);
