@@ -147,6 +147,17 @@ describe('a server that refuses a field', () => {
     expect(chatsOf(server).at(-1)).toEqual({ messages: fields.messages, max_tokens: 1 });
   });
 
+  test('for a prompt that is too long is asked once', async () => {
+    using server = fake();
+    await using neuron = await start(server, 'openai');
+    const messages = [{ role: 'user', content: 'word '.repeat(20_000) }];
+
+    const answer = await neuron.chat({ messages, reasoning_effort: 'max' });
+
+    expect((await answer.json()).error.code).toBe('context_length_exceeded');
+    expect(chatsOf(server)).toHaveLength(1);
+  });
+
   test('that refuses the plain request too has its last refusal passed on', async () => {
     using server = fake(() => true);
     await using neuron = await start(server, 'openai');

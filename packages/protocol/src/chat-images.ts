@@ -1,7 +1,7 @@
 /** The images of a chat, for models that cannot read them. */
 import { type Interest, memberInterest, type ScanListener } from './json/interest.ts';
 import { JsonScanner } from './json/json-scanner.ts';
-import { SLICE_BYTES, yieldToEventLoop } from './json/json-view.ts';
+import { editedParts, SLICE_BYTES, yieldToEventLoop } from './json/json-view.ts';
 import { readStringText } from './json/string-text.ts';
 import type { ByteRange } from './json/view-listener.ts';
 
@@ -87,11 +87,6 @@ export async function noteImages(bytes: Bytes, models: ReadonlySet<string>): Pro
   }
   const { model, images } = found;
   if (images.length === 0 || !models.has(model ?? '')) return bytes;
-  const parts: Bytes[] = [];
-  let at = 0;
-  for (const [start, end] of images) {
-    parts.push(bytes.subarray(at, start), NOTE_PART);
-    at = end;
-  }
-  return Buffer.concat([...parts, bytes.subarray(at)]);
+  const edits = images.map((range) => ({ range, parts: [NOTE_PART] }));
+  return Buffer.concat([...editedParts(bytes, edits)]);
 }

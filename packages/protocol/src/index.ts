@@ -34,7 +34,9 @@ export {
   membersEdit,
   readJsonViewInSlices,
   rewriteBody,
+  SLICE_BYTES,
   spliceModel,
+  yieldToEventLoop,
 } from './json/json-view.ts';
 export * from './join.ts';
 export * from './key-case.ts';

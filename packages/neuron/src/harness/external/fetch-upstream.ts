@@ -10,6 +10,11 @@ const FORWARDED = ['content-type', 'accept'] as const;
 
 /** How servers refuse a field that they do not know. */
 const REFUSED_FIELD: ReadonlySet<number> = new Set([400, 422]);
+/** What the text of a refusal may say that no field is the reason for: the request is not sent again. */
+const OTHER_REASONS: ReadonlySet<string> = new Set([
+  'context_length_exceeded',
+  'vision_unsupported',
+]);
 
 function toHeaders({ target, request }: UpstreamServing): Headers {
   const headers = new Headers(target.upstream.headers);
@@ -65,9 +70,9 @@ export async function fetchUpstream(
       forms.taken();
       return answer;
     }
-    if (!REFUSED_FIELD.has(answer.status) || !forms.refused())
-      throw await readFailure(serving, answer);
-    await answer.body?.cancel();
+    const failure = await readFailure(serving, answer);
+    const isOfField = REFUSED_FIELD.has(answer.status) && !OTHER_REASONS.has(failure.code);
+    if (!isOfField || !forms.refused()) throw failure;
   }
 }
 

@@ -1,4 +1,4 @@
-/** The body that an external server gets: the caller's bytes, with the server's name of the model (behaviour 1). */
+/** The body that an external server gets: the caller's bytes with what must change for that server (behaviour 1). */
 import {
   type ByteEdit,
   isMultipart,
@@ -39,7 +39,7 @@ export const isUsageOpen = ({
   route,
   request: { body },
 }: Pick<UpstreamServing, 'route' | 'request'>): boolean =>
-  isGenerateRoute(route) && body['stream'] === true && !('stream_options' in body);
+  isGenerateRoute(route) && body['stream'] === true && !(USAGE in body);
 
 /** @throws CortexError `malformed_json` */
 export async function planForward(serving: UpstreamServing): Promise<ForwardBody> {
@@ -63,7 +63,7 @@ export async function planForward(serving: UpstreamServing): Promise<ForwardBody
     options: [...plan.options, ...(asksUsage ? [USAGE_OPTION] : [])],
     toParts(choices) {
       const { edits, members } = plan.apply(choices);
-      const usage = choices.includes(USAGE) ? { stream_options: { include_usage: true } } : {};
+      const usage = choices.includes(USAGE) ? { [USAGE]: { include_usage: true } } : {};
       return rewrite(request, { edits, members: { ...members, ...usage }, upstreamModel });
     },
   };

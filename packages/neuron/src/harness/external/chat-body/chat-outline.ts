@@ -5,6 +5,8 @@ import {
   JsonScanner,
   memberInterest,
   type ScanListener,
+  SLICE_BYTES,
+  yieldToEventLoop,
 } from '@cortex/protocol';
 
 /** A turn of `messages`. */
@@ -34,8 +36,6 @@ export interface ChatOutline {
 
 /** Each takes memory; no conversation has so many. */
 const MAX_TURNS = 100_000;
-/** Scanned before the event loop gets its turn, as in `readJsonViewInSlices`. */
-const SLICE_BYTES = 256 << 10;
 /** No role and no effort is longer. */
 const MAX_WORD_BYTES = 64;
 const QUOTE = 0x22;
@@ -192,7 +192,7 @@ export async function readChatOutline(
 ): Promise<ChatOutline> {
   const listener = new OutlineListener(bytes);
   const scanner = new JsonScanner(bytes, interestFor(names.members, names.variables), listener);
-  while (!scanner.scan(scanner.position + SLICE_BYTES)) await new Promise(setImmediate);
+  while (!scanner.scan(scanner.position + SLICE_BYTES)) await yieldToEventLoop();
   const { members, variables, turns } = listener;
   return { members, variables, turns };
 }

@@ -187,6 +187,29 @@ test('the fields that continue a message reach the servers that have them', asyn
   expect(await forms('mistralrs', fields)).toEqual([{}]);
 });
 
+test('the same of the operator reach only the servers that have them', async () => {
+  const fields = { continue_final_message: true };
+
+  expect(await forms('mistralrs', {}, fields)).toEqual([{}]);
+  expect(await forms('openai', {}, fields)).toEqual([fields, {}]);
+  expect(await forms('vllm', {}, { thinking_token_budget: 5 })).toEqual([
+    { thinking_token_budget: 5 },
+    {},
+  ]);
+});
+
+test('what a server shows of one field says nothing about another', async () => {
+  const optionsFor = async (fields: Members) => {
+    const body = { messages: MESSAGES, ...fields };
+    const bytes = new TextEncoder().encode(JSON.stringify(body));
+    return (await planChat(bytes, { chat: KINDS.openai.chat, body, defaults: {} })).options;
+  };
+
+  expect(await optionsFor({ add_generation_prompt: true })).not.toEqual(
+    await optionsFor({ continue_final_message: true }),
+  );
+});
+
 test('a chat without any of this is not changed', async () => {
   const bytes = new TextEncoder().encode('{}');
   const body = { model: 'm', messages: MESSAGES, chat_template_kwargs: { a: 1 } };

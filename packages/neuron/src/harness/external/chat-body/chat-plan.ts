@@ -22,7 +22,8 @@ import {
 type Bytes = Uint8Array<ArrayBuffer>;
 type Members = Readonly<Record<string, unknown>>;
 
-const UNCERTAIN = 'uncertain fields';
+/** A choice that sends these fields. What the server takes of one field says nothing about another. */
+const fieldsChoice = (names: readonly string[]): string => `fields ${names.join(' ')}`;
 const EFFORT_CHOICE = 'effort ';
 
 /** What a request is sent with. */
@@ -56,11 +57,7 @@ function mayChange({ chat, body, defaults }: ChatPlanOptions): boolean {
   const { messages } = body;
   if (!Array.isArray(messages)) return true;
   const roles = messages.map((turn: unknown) => (isJsonObject(turn) ? turn['role'] : undefined));
-  return (
-    hasLateSystem(roles) ||
-    namesOf(chat).some((name) => name in body) ||
-    [EFFORT, BUDGET, SWITCH_FIELD].some((name) => name in defaults)
-  );
+  return hasLateSystem(roles) || namesOf(chat).some((name) => name in body || name in defaults);
 }
 
 /** @throws CortexError `malformed_json` */
@@ -77,17 +74,20 @@ function planOf(view: ChatView): ChatPlan {
   const effort = effortOf(view);
   const budget = budgetChange(view);
   const fixed = [switchChange(view, effort), budget];
-  const sent = { ...absent, ...Object.fromEntries(outline.members), ...budget.members };
-  const uncertain = chat.uncertain.filter((name) => name in sent);
+  const sent = new Set(
+    [absent, budget.members ?? {}].flatMap(Object.keys).concat(...outline.members.keys()),
+  );
+  const uncertain = chat.uncertain.filter((name) => sent.has(name));
+  const withFields = fieldsChoice(uncertain);
   const efforts = NEAREST.get(effort ?? '')?.filter((one) => chat.efforts?.includes(one) ?? true);
   const turns = editLateSystem(bytes, outline.turns);
   return {
     options: [
-      ...(uncertain.length > 0 ? [[UNCERTAIN, undefined] as const] : []),
+      ...(uncertain.length > 0 ? [[withFields, undefined] as const] : []),
       ...(efforts ? [[...efforts.map((one) => EFFORT_CHOICE + one), undefined] as const] : []),
     ],
     apply(choices) {
-      const dropped = [...chat.lacks, ...(choices.includes(UNCERTAIN) ? [] : uncertain)];
+      const dropped = [...chat.lacks, ...(choices.includes(withFields) ? [] : uncertain)];
       const changes = [...fixed, effortChange(view, effort, chosenEffort(choices))];
       const removed = new Set([...dropped, ...changes.flatMap((change) => change.removed ?? [])]);
       const values = [...removed].flatMap((name) => outline.members.get(name) ?? []);

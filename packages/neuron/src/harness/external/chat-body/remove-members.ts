@@ -19,7 +19,7 @@ export function removeMembers(bytes: Uint8Array, values: readonly ByteRange[]): 
   for (const [start, end] of values.toSorted((a, b) => a[0] - b[0])) {
     const key = keyStart(bytes, start);
     const before = lastBefore(bytes, key);
-    const isHead = bytes[before] === OPEN_BRACE || before + 1 === headEnd || before < headEnd;
+    const isHead = bytes[before] === OPEN_BRACE || before < headEnd;
     if (isHead) {
       headEnd = bytes.indexOf(COMMA, end) + 1;
       edits.push({ range: [key, headEnd], parts: [] });

@@ -67,6 +67,28 @@ describe('what a server may refuse', () => {
     expect(taken.open([USAGE]).form).toEqual(['usage']);
   });
 
+  test('is tried again after ten minutes: one request may have had a wrong value', () => {
+    let nowMs = 0;
+    const taken = new TakenFields(() => nowMs);
+    send(taken, [USAGE], ['usage']);
+
+    nowMs = 599_999;
+    expect(taken.open([USAGE]).form).toEqual([undefined]);
+    nowMs = 600_000;
+    expect(taken.open([USAGE]).form).toEqual(['usage']);
+  });
+
+  test('is not learned for a server that has restarted from a request to the one before', () => {
+    const taken = new TakenFields().of(1);
+    const late = taken.open([USAGE]);
+    taken.of(2);
+
+    late.refused();
+    late.taken();
+
+    expect(taken.of(2).open([USAGE]).form).toEqual(['usage']);
+  });
+
   test('is tried again after a restart of the server', () => {
     const taken = new TakenFields().of(1);
     send(taken, [USAGE], ['usage']);
