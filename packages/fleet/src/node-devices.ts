@@ -11,16 +11,26 @@ export function memoryOf(replica: Replica): number | undefined {
   return isOnCpu(replica) ? (ramUsedMb ?? vramUsedMb) : vramUsedMb;
 }
 
+type Place = Pick<NodeDevice, 'index' | 'isCpu'>;
+
+/** Whether it is where models are that do not say so: the only GPU, or the RAM of a node without one. */
+function isOnlyPlace(device: Place, places: readonly Place[]): boolean {
+  const gpus = places.filter(({ isCpu }) => !isCpu).length;
+  return device.isCpu ? gpus === 0 : gpus === 1;
+}
+
 /**
- * MiB that a replica holds on one device, from its reported memory. A model on several GPUs counts in equal parts,
- * because the node reports only the sum.
+ * MiB that a replica holds on one device of its node, from its reported memory. A model on several GPUs counts in equal
+ * parts, because the node reports only the sum.
+ *
+ * @param places - All devices of the node.
  */
-export function heldOn(replica: Replica, device: NodeDevice, node: NodeSnapshot): number {
+export function heldOn(replica: Replica, device: Place, places: readonly Place[]): number {
   const { devices, vramUsedMb = 0, ramUsedMb } = replica;
-  if (device.isCpu) return ramUsedMb ?? (isOnCpu(replica) ? vramUsedMb : 0);
+  const isThere = devices === undefined && isOnlyPlace(device, places);
+  if (device.isCpu) return ramUsedMb ?? (isThere || isOnCpu(replica) ? vramUsedMb : 0);
   if (devices) return devices.includes(device.index) ? vramUsedMb / devices.length : 0;
-  const isOnlyGpu = node.devices.filter(({ isCpu }) => !isCpu).length === 1;
-  return isOnlyGpu ? vramUsedMb : 0;
+  return isThere ? vramUsedMb : 0;
 }
 
 /** The bandwidth of a device. A name that has not changed is not looked up again: reports come often. */
@@ -41,14 +51,17 @@ function bandwidthOf(
 export function withDevices(node: NodeSnapshot): NodeSnapshot {
   const sizes = new Map(node.discovery?.devices.map((device) => [device.index, device]));
   const readings = node.health?.devices ?? [];
+  const places = readings.map(({ index, kind = sizes.get(index)?.kind }) => ({
+    index,
+    isCpu: kind === 'cpu' || index < 0,
+  }));
   const joined = readings.flatMap((reading): NodeDevice[] => {
     const { vram_free_mb: freeMib, vram_used_mb: usedMib, index } = reading;
-    const kind = reading.kind ?? sizes.get(index)?.kind;
-    const isCpu = kind === 'cpu' || index < 0;
+    const place = places.find((one) => one.index === index) ?? { index, isCpu: false };
+    const { isCpu } = place;
     const known = sizes.get(index)?.vram_total_mb;
-    const bare = { index, isCpu, totalMib: 0, reservedMib: 0, foreignMib: 0, isYielding: false };
     const heldMib = node.residents.reduce(
-      (sum, replica) => sum + heldOn(replica, bare, { ...node, devices: [bare] }),
+      (sum, replica) => sum + heldOn(replica, place, places),
       0,
     );
     const totalMib = known ?? (freeMib === undefined ? undefined : freeMib + (usedMib ?? heldMib));

@@ -1,6 +1,6 @@
 import { CortexError, type ClaimRequest, type RoomClaim } from '@cortex/protocol';
 
-/** Cortexes that have a claim at the same time. */
+/** Gateways that have a claim at the same time. */
 const MAX_OWNERS = 100;
 
 interface Claim {
@@ -11,8 +11,8 @@ interface Claim {
 }
 
 /**
- * Room that a cortex keeps for a model that has waited too long (rule 35). The node itself does nothing about it: it
- * tells every cortex, so that none of them keeps the models busy that are to leave. A claim ends by itself.
+ * Room that a gateway keeps for a model that has waited too long (rule 35). The node itself does nothing about it: it
+ * tells every gateway, so that none of them keeps the models busy that are to leave. A claim ends by itself.
  */
 export class RoomClaims {
   readonly #nowMs: () => number;
@@ -36,7 +36,7 @@ export class RoomClaims {
   }
 
   /**
-   * Takes, renews or ends the claim of a cortex. A renewed one keeps its place, one for another model begins anew.
+   * Takes, renews or ends the claim of a gateway. A renewed one keeps its place, one for another model begins anew.
    *
    * @throws CortexError `conflict` if too many have one
    */
@@ -45,7 +45,10 @@ export class RoomClaims {
     if (this.#claims.get(owner)?.model !== model || forS === 0) this.#claims.delete(owner);
     if (forS === 0) return;
     if (!this.#claims.has(owner) && this.#claims.size >= MAX_OWNERS)
-      throw new CortexError('conflict', `${MAX_OWNERS} gateways keep room on this node already.`);
+      throw new CortexError(
+        'conflict',
+        `${MAX_OWNERS} gateways keep room on this node already: try again in a minute.`,
+      );
     this.#claims.set(owner, { model, from, untilMs: this.#nowMs() + forS * 1000 });
   }
 

@@ -59,7 +59,7 @@ export const RoomClaim = z.looseObject({
   model: z.string(),
   /** Models that leave for it once they are idle, and get no more requests. */
   from: z.array(z.string()),
-  /** Seconds until it ends, unless it is told again. */
+  /** Seconds until it ends, unless renewed. */
   remaining_s: z.number(),
 });
 export type RoomClaim = z.infer<typeof RoomClaim>;
@@ -71,7 +71,7 @@ export const NodeHealth = z.looseObject({
   draining: z.boolean(),
   /** Seconds until the drain ends by itself; absent: it does not. */
   drain_remaining_s: z.number().optional(),
-  /** At most one of each cortex, the first that came first. Absent: an older neuron. */
+  /** At most one of each cortex, in order of arrival. Absent: an older neuron. */
   claims: z.array(RoomClaim).optional(),
   activation: z.looseObject({
     state: z.string(),
@@ -194,14 +194,18 @@ export type SleepModelRequest = z.infer<typeof SleepModelRequest>;
 export const PinModelRequest = z.strictObject({ pinned: z.boolean() });
 
 /** Longest claim: a cortex that has died must not keep others from the node for long. */
-const MAX_CLAIM_S = 60;
+export const MAX_CLAIM_S = 60;
+
+/** The node repeats claims in every report of its health. */
+const MAX_CLAIMED_CHARS = 512;
+const MAX_CLAIMED_FROM = 100;
 
 /** `POST /claim`. `for_s` 0 ends the claim of the owner; another call for the same model renews it. */
 export const ClaimRequest = z.strictObject({
   /** A name that no other cortex has. */
   owner: z.string().min(1).max(100),
-  model: z.string().min(1),
-  from: z.array(z.string().min(1)).max(1000),
+  model: z.string().min(1).max(MAX_CLAIMED_CHARS),
+  from: z.array(z.string().min(1).max(MAX_CLAIMED_CHARS)).max(MAX_CLAIMED_FROM),
   for_s: z.number().min(0).max(MAX_CLAIM_S),
 });
 export type ClaimRequest = z.infer<typeof ClaimRequest>;

@@ -357,7 +357,10 @@ export class FakeNeuron {
       this.#isDraining = draining;
       return Response.json({ draining, for_s });
     }
-    if (path === '/claim') return Response.json({ claims: [ClaimRequest.parse(json)] });
+    if (path === '/claim') {
+      const { for_s: remaining_s, ...claim } = ClaimRequest.parse(json);
+      return Response.json({ claims: remaining_s > 0 ? [{ ...claim, remaining_s }] : [] });
+    }
     if (path.endsWith('/pin')) {
       const { pinned } = PinModelRequest.parse(json);
       this.setModel({ id: decodeURIComponent(path.slice('/models/'.length, -4)), pinned });

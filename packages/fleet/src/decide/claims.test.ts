@@ -218,3 +218,60 @@ test('a load of another cortex on a host without a GPU counts with its need befo
 
   expect(told(fleet.ask('y'))).toEqual([]);
 });
+
+test('a claim is told again while its victims leave', () => {
+  const fleet = small();
+  fleet.ask('x');
+  fleet.ask('y');
+  fleet.after(30_000);
+  fleet.answer('x');
+  claims(fleet);
+
+  fleet.after(5000);
+  expect(claims(fleet)).toEqual(['a for y from x']);
+  fleet.unload('a', 'x');
+  fleet.after(5000);
+  expect(claims(fleet)).toEqual([]);
+});
+
+describe('a load that its node has no room for', () => {
+  const outOfMemory = {
+    kind: 'failed',
+    reason: 'no room',
+    isTransient: true,
+    isOutOfMemory: true,
+  } as const;
+
+  /** y is being loaded, for which x has left. */
+  function loading(): DecidedFleet {
+    const fleet = small();
+    fleet.ask('y');
+    fleet.unload('a', 'x');
+    return fleet;
+  }
+
+  test('is planned again if another cortex has loaded a model there', () => {
+    const fleet = loading();
+    fleet.report('a', { loaded: { x: { generation: 2, age_ms: 0 } } });
+
+    expect(told(fleet.endLoad('a', 'y', outOfMemory))).toEqual([]);
+    expect(fleet.state.waiting('y')).toBe(1);
+    expect(told(fleet.after(120_000))).toEqual(['load y on a after x']);
+  });
+
+  test('has failed if nobody has', () => {
+    const fleet = loading();
+    fleet.report('a', { loaded: {} });
+
+    expect(told(fleet.endLoad('a', 'y', outOfMemory))).toEqual(['refuse load_failed']);
+  });
+});
+
+test('a node that goes down has no claims of others any more', () => {
+  const fleet = small();
+  fleet.report('a', { loaded: { x: OLD }, ...THEIRS });
+  for (let missed = 0; missed < 3; missed += 1)
+    fleet.tell({ kind: 'node_missed', node: 'a', error: 'gone', atMs: fleet.nowMs });
+
+  expect(fleet.state.foreignClaims.size).toBe(0);
+});

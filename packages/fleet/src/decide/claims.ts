@@ -1,5 +1,5 @@
 /** Room that is kept for a starving model, as nodes and the other cortexes in front of them know of it (rule 35). */
-import { stateTraits } from '@cortex/protocol';
+import { MAX_CLAIM_S, stateTraits } from '@cortex/protocol';
 
 import type { NodeSnapshot } from '../snapshot.ts';
 import type { DecideState, ForeignClaim } from './decide-state.ts';
@@ -51,6 +51,7 @@ function tell(
  */
 function foreignIn(state: DecideState, node: NodeSnapshot): readonly ForeignClaim[] {
   const { name, health, replicas, reportedAtMs } = node;
+  if (node.state !== 'up') return [];
   const own = state.claims.get(name);
   const found: ForeignClaim[] = [];
   let isBehindOwn = false;
@@ -61,7 +62,7 @@ function foreignIn(state: DecideState, node: NodeSnapshot): readonly ForeignClai
     }
     const { serves } = stateTraits(replicas.get(model)?.status ?? 'unloaded');
     if (serves || (isBehindOwn && model !== own)) continue;
-    found.push({ model, from, untilMs: reportedAtMs + remainingS * 1000 });
+    found.push({ model, from, untilMs: reportedAtMs + Math.min(remainingS, MAX_CLAIM_S) * 1000 });
   }
   return found;
 }

@@ -25,6 +25,8 @@ export interface Reservation {
   readonly startedMs: number;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
+  /** Generations of the models that the plan found on the node. */
+  readonly residents: ReadonlyMap<string, number | undefined>;
   /** Its victims that have not left yet, with their states before it. */
   readonly leaving: Map<string, string>;
   /** Goes on although nobody waits for it. */
@@ -216,7 +218,8 @@ export class DecideState {
 
   /** Whether the model is to leave for another one: the node is kept for that, or its unload has begun. */
   isYielding(node: string, model: string): boolean {
-    if (this.#foreign(node, ({ from }) => from.includes(model))) return true;
+    if (this.foreignClaims.size > 0 && this.#foreign(node, ({ from }) => from.includes(model)))
+      return true;
     const newcomer = this.facts.find(node, model)?.yieldsTo;
     if (newcomer === undefined) return false;
     return this.claims.get(node) === newcomer || this.leavingTo(node, model) !== undefined;
@@ -228,7 +231,6 @@ export class DecideState {
   }
 
   #foreign(node: string, holds: (claim: ForeignClaim) => boolean): ForeignClaim | undefined {
-    if (this.foreignClaims.size === 0) return undefined;
     const claims = this.foreignClaims.get(node);
     return claims?.find((claim) => claim.untilMs > this.nowMs && holds(claim));
   }

@@ -39,6 +39,8 @@ export type LoadOutcome =
       readonly isNodeLost?: boolean | undefined;
       /** Until the node tries again; undefined: it says nothing. */
       readonly retryInMs?: number | undefined;
+      /** The node had no room for it, and has been polled since. */
+      readonly isOutOfMemory?: boolean | undefined;
       /** What the load turned out to need, when memory ran out. MiB. */
       readonly needMib?: number | undefined;
     };
@@ -227,7 +229,7 @@ export type Action =
       readonly node: string;
       readonly residency: ResidencyChange;
     }
-  /** The node is to tell every cortex that it keeps room for the model, until it is told again or not in time. */
+  /** The node is to tell every cortex that room is kept for the model, until that is released or not renewed. */
   | {
       readonly kind: 'claim';
       readonly node: string;

@@ -82,7 +82,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
   state.dismissed.delete(model);
   const devices = fit.set.devices.map(({ device }) => device.index);
   const { takesMib, limitMib } = shareMemory(state, load);
-  const replicas = state.snapshot.nodes.get(node)?.replicas;
+  const { replicas, residents = [] } = state.snapshot.nodes.get(node) ?? {};
   const isWake = replicas?.get(model)?.status === 'sleeping';
   const facts = state.facts.of(node, model);
   facts.yieldsTo = undefined;
@@ -98,6 +98,7 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     wantedUntilMs: -Infinity,
     measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
+    residents: new Map(residents.map((resident) => [resident.model, resident.generation])),
     leaving: new Map(
       fit.victims.map((victim) => [victim.model, replicas?.get(victim.model)?.status ?? 'loaded']),
     ),
@@ -231,9 +232,12 @@ export function loadEnded(
     return;
   }
   const isOutdated = reservation !== undefined && !hasSameSettings(state, reservation);
+  const isTaken =
+    outcome.kind === 'failed' && outcome.isOutOfMemory === true && isRoomTaken(state, reservation);
   if (
     outcome.kind === 'failed' &&
     !isOutdated &&
+    !isTaken &&
     !learnsNeed(state, { node, model, needMib: outcome.needMib })
   ) {
     state.fleet.apply({ kind: 'load_ended', node, model, result: outcome, atMs });
@@ -243,6 +247,19 @@ export function loadEnded(
   }
   if (outcome.kind !== 'cancelled') actions.push({ kind: 'poll', node });
   memoryChanged(state, node);
+}
+
+/** Whether another cortex has loaded a model there since the plan, a victim of it for one: no failure of this model. */
+function isRoomTaken(state: DecideState, reservation: Reservation | undefined): boolean {
+  if (reservation === undefined) return false;
+  const { node, residents } = reservation;
+  const now = state.snapshot.nodes.get(node)?.residents ?? [];
+  return now.some(
+    ({ model, generation }) =>
+      model !== reservation.model &&
+      (!residents.has(model) || residents.get(model) !== generation) &&
+      state.reservation(node, model) === undefined,
+  );
 }
 
 /** A load that ran out of memory is tried again at once with the larger need (rule 30); false: it said nothing new. */

@@ -69,7 +69,6 @@ function spareMib({ devices, residents }: NodeSnapshot): number {
 /** Loads on a node that went down will not end by themselves. */
 function loseNode(state: DecideState, node: string, actions: Action[]): void {
   releaseClaim(state, node);
-  state.foreignClaims.delete(node);
   forgetEstimatesOf(state, node);
   state.circuits.forgetNode(node);
   for (const model of state.reservations.keys()) {

@@ -39,11 +39,9 @@ export function takenOn(
     const equal = devices.includes(device.index) ? 1 / devices.length : 0;
     return mib * (shares?.get(device.index) ?? equal);
   }
-  if (!isComing) return heldOn(replica, device, node);
+  if (!isComing) return heldOn(replica, device, node.devices);
   if (devices === undefined || devices.length === 0) {
-    // Another cortex loads it, and the node has not said where. Without a GPU there is one place.
-    if (node.devices.every(({ isCpu }) => isCpu)) return mib ?? 0;
-    return heldOn({ ...replica, vramUsedMb: mib }, device, node);
+    return heldOn({ ...replica, vramUsedMb: mib }, device, node.devices);
   }
   return devices.includes(device.index) ? (mib ?? 0) : 0;
 }

@@ -119,6 +119,17 @@ function mayPull(
   return settings.autoPull || isUrgent || !hasSource || node.replicas.get(model)?.onDisk === true;
 }
 
+/** The other model for which this cortex keeps the node, if its requests have waited as long. */
+function olderClaimant(
+  { claims, queues }: DecideState,
+  node: string,
+  { model, oldestMs }: { readonly model: string; readonly oldestMs: number },
+): string | undefined {
+  const claimant = claims.get(node);
+  if (claimant === undefined || claimant === model) return undefined;
+  return (queues.get(claimant)?.oldestMs ?? Infinity) <= oldestMs ? claimant : undefined;
+}
+
 /** What a node lacks for the newcomer now, room aside. */
 function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lacking | undefined {
   const { model, oldestMs = Infinity, isUrgent } = newcomer;
@@ -129,12 +140,12 @@ function lackOf(state: DecideState, node: NodeSnapshot, newcomer: Newcomer): Lac
   if (lack) return lack;
   if (!mayPull(state, node, newcomer))
     return { what: 'files', need: 'files', have: 'absent', unit: 'name' };
-  const own = state.claims.get(node.name);
-  const isOlder =
-    own !== undefined && own !== model && (state.queues.get(own)?.oldestMs ?? Infinity) <= oldestMs;
-  const claimant = isOlder ? own : state.foreignClaimant(node.name, model);
-  if (claimant === undefined || (isUrgent && !isOlder)) return undefined;
-  return { what: 'unclaimed', need: model, have: claimant, unit: 'name' };
+  const claimant =
+    olderClaimant(state, node.name, { model, oldestMs }) ??
+    (isUrgent ? undefined : state.foreignClaimant(node.name, model));
+  return claimant === undefined
+    ? undefined
+    : { what: 'unclaimed', need: model, have: claimant, unit: 'name' };
 }
 
 const LEAVING: Lacking = { what: 'state', need: 'unloaded', have: 'unloading', unit: 'name' };

@@ -74,7 +74,6 @@ export class FleetControl implements Control {
   readonly #files: FileCalls;
   readonly #drains: NodeDrains;
   readonly #circuits: CircuitLog;
-  readonly #claims: RoomClaims;
   readonly #effects: Effects;
   readonly #explanations: Explanations;
   readonly #rescan: Rescan;
@@ -90,10 +89,6 @@ export class FleetControl implements Control {
     const connections = new NodeConnections({ transport, clock, log, loop });
     this.#loop = loop;
     this.#connections = connections;
-    this.#claims = new RoomClaims({
-      owner: loop.state.owner,
-      client: (node) => connections.client(node),
-    });
     this.#loads = this.#createLoads();
     const [loads, waiters] = [this.#loads, this.#waiters];
     const operator = new OperatorCalls({
@@ -114,7 +109,11 @@ export class FleetControl implements Control {
       connections,
       loads,
       catalogue: this.#createCatalogueCalls(),
-      claims: this.#claims,
+      claims: new RoomClaims({
+        owner: loop.state.owner,
+        client: (node) => connections.client(node),
+        signal,
+      }),
       waiters,
       operator,
       decisions,
@@ -297,9 +296,7 @@ export class FleetControl implements Control {
     this.#ending.abort(new Error('cortex is shutting down'));
     this.#rescan.close();
     for (const id of this.#waiters.ids) this.#leave(id, shuttingDown());
-    // Before the connections end.
-    await Promise.all([this.#loads.close(), this.#claims.close()]);
-    await this.#connections.stop();
+    await Promise.all([this.#loads.close(), this.#connections.stop()]);
     this.#effects.close();
   }
 

@@ -37,8 +37,6 @@ interface Job extends LoadTarget {
   readonly limitMib?: number | undefined;
   /** The state that the node answered to a load that goes on although nobody waits. */
   readonly accepted: PromiseWithResolvers<string>;
-  /** Loads that stay beside it on the node, as its plan knew them. */
-  readonly beside: ReadonlySet<string>;
   /** Victims are still there: the node would refuse the load. */
   isMakingRoom: boolean;
   /** The load goes on although nobody waits. */
@@ -82,8 +80,7 @@ export class LoadCalls {
   }
 
   start(action: LoadAction): void {
-    const { model, node, isDetached, limitMib, after } = action;
-    const victims = new Set(after.map((victim) => victim.model));
+    const { model, node, isDetached, limitMib } = action;
     const accepted = Promise.withResolvers<string>();
     // Only the operator waits for it.
     accepted.promise.catch(() => undefined);
@@ -95,11 +92,6 @@ export class LoadCalls {
       startedMs,
       limitMib,
       isDetached,
-      beside: new Set(
-        this.#residentsOf(node)
-          .filter(([id]) => !victims.has(id))
-          .map(String),
-      ),
       isMakingRoom: true,
       controller: new AbortController(),
     };
@@ -225,9 +217,10 @@ export class LoadCalls {
       return { kind: 'cancelled' };
     }
     if (signal.aborted) return { kind: 'cancelled' };
-    if (error.code === 'insufficient_vram' && (await this.#isRoomTaken(job)))
-      return { kind: 'changed' };
     const { model, node } = job;
+    const isOutOfMemory = error.code === 'insufficient_vram';
+    // What has taken it, only the node knows.
+    if (isOutOfMemory) await this.#deps.poll(node);
     this.#log.failed({ model, node }, error, isTransient(error), this.#deps.clock.nowMs());
     job.accepted.reject(error);
     const { retryAfterS } = error.details;
@@ -237,23 +230,9 @@ export class LoadCalls {
       isTransient: isTransient(error),
       isNodeLost: error.code === 'node_unreachable',
       retryInMs: retryAfterS === undefined ? undefined : retryAfterS * 1000,
-      needMib:
-        error.code === 'insufficient_vram'
-          ? (await this.#needOf(job, signal))?.leastMib
-          : undefined,
+      isOutOfMemory,
+      needMib: isOutOfMemory ? (await this.#needOf(job, signal))?.leastMib : undefined,
     };
-  }
-
-  /** Loads on a node, as its snapshot has them. */
-  #residentsOf(node: string): readonly (readonly [model: string, generation: number])[] {
-    const residents = this.#deps.snapshot().nodes.get(node)?.residents ?? [];
-    return residents.map(({ model, generation = 0 }) => [model, generation]);
-  }
-
-  /** Whether somebody else has loaded another model there since the plan, such as a victim of it: no failure of the model. */
-  async #isRoomTaken({ node, model, beside }: Job): Promise<boolean> {
-    await this.#deps.poll(node);
-    return this.#residentsOf(node).some((load) => load[0] !== model && !beside.has(String(load)));
   }
 
   /**

@@ -5,59 +5,63 @@ import type { NeuronClient } from '../nodes/neuron-client.ts';
 
 /** How long a node keeps a claim that is not told again: three times the interval at which it is. */
 const CLAIM_S = 15;
-/** How long the end of cortex waits for nodes to hear that it claims nothing any more. */
-const CLOSE_MS = 1000;
 
 interface ClaimDeps {
   /** The name of this cortex, which no other one has. */
   readonly owner: string;
   readonly client: (node: string) => Pick<NeuronClient, 'claim'>;
+  /** Aborts when cortex ends: nodes forget its claims by themselves. */
+  readonly signal: AbortSignal;
 }
 
 type ActionOf<K extends Action['kind']> = Extract<Action, { readonly kind: K }>;
 
-/**
- * Tells nodes for which model this cortex keeps room there, for the other ones. A call that fails is forgotten: an older
- * neuron knows no claims, and without them a request only waits longer.
- */
+/** The calls to one node: one runs, and of those that wait for it only the last is worth sending. */
+interface NodeCalls {
+  next: ClaimRequest | undefined;
+}
+
+/** Tells nodes for which model this cortex keeps room there, for the other ones. */
 export class RoomClaims {
   readonly #deps: ClaimDeps;
-  /** The last call to each node that has a claim: calls arrive in the order of the decisions. */
-  readonly #calls = new Map<string, Promise<void>>();
-  #signal: AbortSignal = new AbortController().signal;
+  /** Only of nodes to which a call runs. */
+  readonly #calls = new Map<string, NodeCalls>();
 
   constructor(deps: ClaimDeps) {
     this.#deps = deps;
   }
 
   take({ node, model, from }: ActionOf<'claim'>): void {
-    this.#tell(node, { model, from: [...from], for_s: CLAIM_S });
+    void this.#tell(node, { owner: this.#deps.owner, model, from: [...from], for_s: CLAIM_S });
   }
 
-  release({ node, model }: Pick<ActionOf<'release_claim'>, 'node' | 'model'>): void {
-    this.#tell(node, { model, from: [], for_s: 0 });
+  release({ node, model }: ActionOf<'release_claim'>): void {
+    void this.#tell(node, { owner: this.#deps.owner, model, from: [], for_s: 0 });
   }
 
-  /** Releases everything. Never rejects. */
-  async close(): Promise<void> {
-    if (this.#calls.size === 0) return;
-    this.#signal = AbortSignal.timeout(CLOSE_MS);
-    for (const node of this.#calls.keys()) this.#tell(node, { model: '-', from: [], for_s: 0 });
-    const late = Bun.sleep(CLOSE_MS);
-    await Promise.race([Promise.all(this.#calls.values()), late]);
+  /** Never rejects. */
+  async #tell(node: string, request: ClaimRequest): Promise<void> {
+    const running = this.#calls.get(node);
+    if (running) {
+      running.next = request;
+      return;
+    }
+    const calls: NodeCalls = { next: request };
+    this.#calls.set(node, calls);
+    while (calls.next) {
+      const { next } = calls;
+      calls.next = undefined;
+      await this.#send(node, next);
+    }
+    this.#calls.delete(node);
   }
 
-  #tell(node: string, claim: Omit<ClaimRequest, 'owner'>): void {
-    const { owner, client } = this.#deps;
-    const send = async (): Promise<void> => {
-      try {
-        await client(node).claim({ owner, ...claim }, this.#signal);
-      } catch {
-        // See above.
-      }
-      if (claim.for_s === 0 && this.#calls.get(node) === call) this.#calls.delete(node);
-    };
-    const call = (this.#calls.get(node) ?? Promise.resolve()).then(send);
-    this.#calls.set(node, call);
+  async #send(node: string, request: ClaimRequest): Promise<void> {
+    const { client, signal } = this.#deps;
+    try {
+      await client(node).claim(request, signal);
+    } catch {
+      // An older neuron knows no claims, and one that cannot be reached forgets it: a request only waits longer.
+    }
   }
 }

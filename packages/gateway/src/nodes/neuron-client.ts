@@ -230,10 +230,9 @@ export class NeuronClient {
   /** Resolves when the node keeps room for a model, or has ended that. */
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<void> {
     const { timeoutMs } = this.#options;
-    const body = request;
     await sendNodeCall(this.#options, {
       path: '/claim',
-      body,
+      body: request,
       schema: z.unknown(),
       signal,
       timeoutMs,
