@@ -29,8 +29,6 @@ export interface Options {
   readonly isJson: boolean;
   /** False: a missed target does not fail the run. */
   readonly isChecked: boolean;
-  /** Beginnings of the names of targets that are reported only. */
-  readonly allowed: readonly string[];
   /** Reports missing tools, and measures nothing. */
   readonly isToolCheck: boolean;
   /** CPU that the gateway burns for every request, µs; 0: the unchanged product. */
@@ -70,7 +68,6 @@ const QUICK: Omit<Load, 'rounds'> = {
 export function readOptions(): Options {
   const { values } = parseArgs({
     options: {
-      allow: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },
       'no-check': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
@@ -82,7 +79,6 @@ export function readOptions(): Options {
   return {
     isJson: values.json,
     isChecked: !values['no-check'],
-    allowed: values.allow.split(',').filter((name) => name !== ''),
     isToolCheck: values['tools-only'],
     slowUs: Number(values['slow-us']),
     load: { ...(values.quick ? QUICK : FULL), rounds: Number(values.rounds) },

@@ -69,6 +69,19 @@ test('cortex runs by its name if the links are on the PATH', () => {
   expect(stdout.toString()).toBe(EXPECTED);
 });
 
+test('cortex runs with the settings of the heap and the allocator that it was measured with, unless the user has others', () => {
+  const { packages } = layOut();
+  writeFileSync(
+    join(packages, 'cli/src/main.ts'),
+    'console.log(process.env.BUN_JSC_forceRAMSize, process.env.MIMALLOC_PURGE_DELAY);',
+  );
+  const settingsWith = (env: Record<string, string>): string =>
+    Bun.spawnSync([join(packages, 'cli/bin/cortex')], { env }).stdout.toString();
+
+  expect(settingsWith({})).toBe('4294967296 1000\n');
+  expect(settingsWith({ MIMALLOC_PURGE_DELAY: '7' })).toBe('4294967296 7\n');
+});
+
 test('cortex runs without a PATH', () => {
   const { packages } = layOut();
 

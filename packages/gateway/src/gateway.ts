@@ -76,7 +76,7 @@ export interface RunningGateway {
   readonly apiUrl: string;
   readonly metricsUrl: string;
   readonly control: Control;
-  /** Reads the configuration, the node token and the admin key again, under running requests. */
+  /** Reads the configuration, the certificate, the node token and the admin key again, under running requests. */
   reload(): void;
   /** `gateway.shutdown_grace_s` as it is now, ms. */
   graceMs(): number;
@@ -294,8 +294,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     metricsUrl: metrics.url,
     control,
     reload: () => {
-      secrets.reload();
+      // First which files they are in.
       watched.reload();
+      secrets.reload();
     },
     graceMs: () => watched.loaded.config.value.gateway.shutdown_grace_s * 1000,
     close,

@@ -57,7 +57,8 @@ const liveOf = ({ config, models, ownTokens, tls }: LoadedGatewayConfig): unknow
   config: config.value,
   models: models.value,
   ownTokens,
-  tls,
+  cert: tls?.cert,
+  key: tls?.key,
 });
 
 /** The files of the configuration while the gateway runs. Files that cannot be used leave the earlier ones. */
@@ -68,7 +69,7 @@ export class WatchedConfig {
   #version: string;
   /** What was logged about the files; undefined if they are as they should be. */
   #problem: string | undefined;
-  /** The files could not be used when they were read last. */
+  /** The files could not be used, or not in all, when they were read last. */
   #isStale = false;
   #restartRequired: readonly string[] = [];
 
@@ -98,54 +99,52 @@ export class WatchedConfig {
 
   /** Reads the files again. @returns false if they cannot be used, so that the earlier configuration stays in use */
   reload(): boolean {
-    const { input, log, prepare } = this.#options;
+    const { input, prepare } = this.#options;
     if (!input) return true;
-    let loaded: LoadedGatewayConfig;
-    let apply: () => void;
-    try {
-      loaded = this.#load(input);
-      apply = prepare(loaded);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      this.#isStale = true;
-      this.#report(`the earlier configuration stays in use: ${error.message}`);
-      return false;
-    }
-    this.#isStale = false;
-    const needed = this.#restartRequired;
-    this.#report(
-      needed.length > 0 ? `restart_required: for the new ${needed.join(', ')}` : undefined,
-    );
     const before = this.#loaded;
-    this.#loaded = loaded;
-    if (Bun.deepEquals(liveOf(before), liveOf(loaded))) return true;
-    log.info(
-      { nodes: loaded.config.value.neurons.length, models: loaded.models.value.models.length },
-      'the configuration has changed',
-    );
-    for (const warning of [...loaded.config.warnings, ...loaded.models.warnings]) log.warn(warning);
     try {
-      apply();
-      return true;
+      const { loaded, restartRequired } = this.#load(input);
+      const apply = prepare(loaded);
+      const isNew = !Bun.deepEquals(liveOf(before), liveOf(loaded));
+      this.#loaded = loaded;
+      if (isNew || this.#isStale) apply();
+      this.#isStale = false;
+      this.#restartRequired = restartRequired;
+      if (isNew) this.#tell();
     } catch (error) {
-      // It is tried again at the next look.
-      this.#loaded = before;
+      if (!(error instanceof ConfigError) && this.#loaded === before) throw error;
       this.#isStale = true;
-      this.#report(`the new configuration is in use only in part: ${systemReason(error)}`);
+      if (error instanceof ConfigError)
+        this.#report(`the earlier configuration stays in use: ${error.message}`);
+      else this.#report(`the new configuration is in use only in part: ${systemReason(error)}`);
       return false;
     }
+    const keys = this.#restartRequired.join(', ');
+    this.#report(keys === '' ? undefined : `restart cortex to use the new ${keys}`);
+    return true;
   }
 
-  /** With the values from the start of the keys that are read only then. */
-  #load(input: GatewayConfigInput): LoadedGatewayConfig {
+  #tell(): void {
+    const { log } = this.#options;
+    const { config, models } = this.#loaded;
+    log.info(
+      { nodes: config.value.neurons.length, models: models.value.models.length },
+      'the configuration has changed',
+    );
+    for (const warning of [...config.warnings, ...models.warnings]) log.warn(warning);
+  }
+
+  /** With the values from the start of the keys that are read only then, and which of them have others now. */
+  #load(input: GatewayConfigInput) {
     const { gateway } = this.#atStart;
     const loaded = loadGatewayConfig(input);
     const changed = START_ONLY.filter((key) => loaded.config.value.gateway[key] !== gateway[key]);
-    const kept = changed.map((key) => [`gateway.${key}`, gateway[key]] as const);
-    const flags = { ...input.flags, ...Object.fromEntries(kept) };
-    const used = changed.length === 0 ? loaded : loadGatewayConfig({ ...input, flags });
-    this.#restartRequired = kept.map(([key]) => key);
-    return used;
+    const restartRequired = changed.map((key) => `gateway.${key}`);
+    if (changed.length === 0) return { loaded, restartRequired };
+    // The files beside another state folder would be read, too.
+    const kept = Object.fromEntries(changed.map((key) => [`gateway.${key}`, gateway[key]]));
+    const flags = { ...input.flags, ...kept };
+    return { loaded: loadGatewayConfig({ ...input, flags }), restartRequired };
   }
 
   #report(problem: string | undefined): void {

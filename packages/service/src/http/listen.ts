@@ -32,7 +32,7 @@ export interface Listener {
    * closed. No effect if it is the same, or after `stop`.
    *
    * @returns whether the port was bound again
-   * @throws Error if it cannot be; the earlier certificate stays
+   * @throws Error if it cannot be: with the earlier certificate the port is bound again, if anything can bind it
    */
   setTls(tls: Tls): boolean;
   /** Stops accepting connections; `'now'` also closes those in use, `'drain'` lets them finish. */
@@ -153,7 +153,11 @@ export function listen(options: ListenOptions): Listener {
       try {
         server = bind(options, { hostname, port, tls: next, door });
       } catch (error) {
-        server = bind(options, { hostname, port, tls, door });
+        try {
+          server = bind(options, { hostname, port, tls, door });
+        } catch (cause) {
+          throw new Error(`nothing listens on ${host}:${port} any more`, { cause });
+        }
         throw error;
       }
       tls = next;
