@@ -1,3 +1,5 @@
+import { stateTraits } from '@cortex/protocol';
+
 import { keepsTooMuch } from '../src/decide/leavers.ts';
 import { takenOn } from '../src/decide/node-room.ts';
 import type { Reservation } from '../src/decide/decide-state.ts';
@@ -43,12 +45,15 @@ export function* brokenGrants(
   }
 }
 
-/** One of its victims stays, or keeps more memory asleep than the plan allows, so it will be made anew. */
+/**
+ * One of its victims stays, comes back for another cortex, or keeps more memory asleep than the plan allows, so it will
+ * be made anew.
+ */
 const isVoid = ({ record, leaving }: Reservation, node: NodeSnapshot): boolean =>
   record.victims.some(({ model, keepsMib }) => {
     const replica = node.replicas.get(model);
-    const stays = replica?.status === 'loaded' || keepsTooMuch(replica, keepsMib);
-    return !leaving.has(model) && stays;
+    const { serves, underWay } = stateTraits(replica?.status ?? 'unloaded');
+    return !leaving.has(model) && (serves || underWay || keepsTooMuch(replica, keepsMib));
   });
 
 function* memory(state: DecideState): Generator<string> {

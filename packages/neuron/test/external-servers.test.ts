@@ -163,17 +163,29 @@ describe('a model on a running server', () => {
   });
 
   test('whose server refuses a stream for another reason is asked again only until it has served one', async () => {
+    using server = fake({ refuses: (body) => body['top_k'] === -1 });
+    await using neuron = await start(server);
+    await neuron.load(ON_OTHER);
+    const wrong = { stream: true, top_k: -1 };
+
+    const refused = await neuron.chat(wrong);
+    await (await neuron.chat({ stream: true, max_tokens: 1 })).text();
+    await neuron.chat(wrong);
+
+    expect(refused.status).toBe(400);
+    expect(askedForUsage(server)).toEqual([true, false, true, true]);
+  });
+
+  test('whose server refuses a prompt as too long is asked once', async () => {
     using server = fake();
     await using neuron = await start(server);
     await neuron.load(ON_OTHER);
-    const tooLong = { stream: true, messages: [{ role: 'user', content: 'word '.repeat(600) }] };
 
-    const refused = await neuron.chat(tooLong);
-    await (await neuron.chat({ stream: true, max_tokens: 1 })).text();
-    await neuron.chat(tooLong);
+    const messages = [{ role: 'user', content: 'word '.repeat(600) }];
+    const refused = await neuron.chat({ stream: true, messages });
 
     expect((await refused.json()).error.code).toBe('context_length_exceeded');
-    expect(askedForUsage(server)).toEqual([true, false, true, true]);
+    expect(askedForUsage(server)).toEqual([true]);
   });
 
   test('stops its work when the client disconnects, and frees the seat', async () => {

@@ -61,6 +61,21 @@ describe('concurrent load calls', () => {
     expect(engines.count()).toBe(1);
   });
 
+  test('shows the memory that a load has reserved, from before its end', async () => {
+    const loadGate = createGate();
+    await using neuron = await TestNeuron.start({
+      parts: { startEngine: scriptedEngine({ loadGate }), startProbe: estimating(70) },
+    });
+    const loaded = load(neuron);
+
+    await until(async () => (await neuron.model())['ram_used_mb'] === 70);
+    const during = await neuron.model();
+    loadGate.open();
+    await loaded;
+
+    expect(during).toMatchObject({ status: 'loading', devices: [] });
+  });
+
   test('all get the reason when the load fails', async () => {
     const loadFailure = new CortexError('model_load_failed', 'tiny.gguf: bad magic');
     await using neuron = await TestNeuron.start({

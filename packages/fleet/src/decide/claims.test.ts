@@ -259,6 +259,15 @@ describe('a load that its node has no room for', () => {
     expect(told(fleet.after(120_000))).toEqual(['load y on a after x']);
   });
 
+  test('is planned again if another cortex loads one there at the moment', () => {
+    const fleet = loading();
+    // Its generation is that of its last load.
+    fleet.report('a', { loaded: { x: { generation: 1, status: 'loading', age_ms: undefined } } });
+
+    expect(told(fleet.endLoad('a', 'y', outOfMemory))).toEqual([]);
+    expect(fleet.state.waiting('y')).toBe(1);
+  });
+
   test('has failed if nobody has', () => {
     const fleet = loading();
     fleet.report('a', { loaded: {} });

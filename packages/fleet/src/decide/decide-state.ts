@@ -25,8 +25,8 @@ export interface Reservation {
   readonly startedMs: number;
   /** The settings with which it was started; undefined: those of the node. */
   readonly settings: CatalogueModel | undefined;
-  /** Generations of the models that the plan found on the node. */
-  readonly residents: ReadonlyMap<string, number | undefined>;
+  /** The models that the plan found on the node. */
+  readonly residents: ReadonlyMap<string, Pick<Replica, 'generation' | 'status'>>;
   /** Its victims that have not left yet, with their states before it. */
   readonly leaving: Map<string, string>;
   /** Goes on although nobody waits for it. */

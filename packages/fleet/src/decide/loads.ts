@@ -1,5 +1,7 @@
 /** Starts and ends of loads, with what they reserve and unload. */
 
+import { stateTraits } from '@cortex/protocol';
+
 import type { Action, DecideEvent, LoadOutcome } from './events.ts';
 import type { DecideState, Reservation } from './decide-state.ts';
 import type { Fit } from './fit-node.ts';
@@ -98,7 +100,9 @@ export function startLoad(state: DecideState, load: NewLoad, actions: Action[]):
     wantedUntilMs: -Infinity,
     measuredFromMs: !isWake && mayDownload(state, node, model) ? undefined : state.nowMs,
     settings: state.snapshot.catalogue.get(model),
-    residents: new Map(residents.map((resident) => [resident.model, resident.generation])),
+    residents: new Map(
+      residents.map(({ model: id, generation, status }) => [id, { generation, status }]),
+    ),
     leaving: new Map(
       fit.victims.map((victim) => [victim.model, replicas?.get(victim.model)?.status ?? 'loaded']),
     ),
@@ -254,12 +258,13 @@ function isRoomTaken(state: DecideState, reservation: Reservation | undefined): 
   if (reservation === undefined) return false;
   const { node, residents } = reservation;
   const now = state.snapshot.nodes.get(node)?.residents ?? [];
-  return now.some(
-    ({ model, generation }) =>
-      model !== reservation.model &&
-      (!residents.has(model) || residents.get(model) !== generation) &&
-      state.reservation(node, model) === undefined,
-  );
+  return now.some(({ model, generation, status }) => {
+    if (model === reservation.model || state.reservation(node, model)) return false;
+    const before = residents.get(model);
+    // The generation of a model changes only when its load has ended.
+    const isBegun = before && stateTraits(status).underWay && !stateTraits(before.status).underWay;
+    return before === undefined || before.generation !== generation || isBegun === true;
+  });
 }
 
 /** A load that ran out of memory is tried again at once with the larger need (rule 30); false: it said nothing new. */

@@ -12,11 +12,15 @@ export interface MemoryNeed {
   readonly ramMib: number;
 }
 
-/** Memory of one model: reserved during the load, measured afterwards. */
-interface Holding {
+/** MiB that are kept for one model. */
+export interface ReservedMemory {
   readonly ramMib: number;
-  /** MiB by GPU index. */
+  /** By GPU index. */
   readonly vramMib: ReadonlyMap<number, number>;
+}
+
+/** Memory of one model: reserved during the load, measured afterwards. */
+interface Holding extends ReservedMemory {
   /** When the load ended, monotonic; undefined during the load. */
   readonly settledMs: number | undefined;
   /** False while its engine restarts: the memory is free but stays reserved. */
@@ -157,6 +161,12 @@ export class MemoryLedger {
     return Math.max(reserveMib, totalMib * (1 - fillRatio));
   }
 
+  /** What a load has reserved; undefined: nothing yet, or it has ended. */
+  reservedFor(modelId: string): ReservedMemory | undefined {
+    const holding = this.#holdings.get(modelId);
+    return holding?.settledMs === undefined ? holding : undefined;
+  }
+
   /** MiB that a model holds or has reserved on a GPU. */
   heldMib(modelId: string, index: number): number {
     return this.#holdings.get(modelId)?.vramMib.get(index) ?? 0;
@@ -248,10 +258,7 @@ export class MemoryLedger {
     });
   }
 
-  #spread(
-    placement: Placement,
-    { vramMib, ramMib }: MemoryNeed,
-  ): Pick<Holding, 'vramMib' | 'ramMib'> {
+  #spread(placement: Placement, { vramMib, ramMib }: MemoryNeed): ReservedMemory {
     if (this.#sharesHostMemory(placement)) return { ramMib: ramMib + vramMib, vramMib: new Map() };
     const parts = this.#parts(placement).map(
       ({ gpu, ratio }) => [gpu.index, vramMib * ratio] as const,

@@ -27,10 +27,23 @@ const toLimit = (contextTokens: number): NonNullable<ModelEntry['limit']> => ({
   output: contextTokens,
 });
 
+/** Members for the memory that a load has reserved. */
+function reservedMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
+  const reserved = lifecycle?.reserved;
+  if (!reserved) return {};
+  const { vramMib, ramMib } = reserved;
+  const onGpusMib = [...vramMib.values()].reduce((total, mib) => total + mib, 0);
+  return {
+    devices: [...vramMib.keys()],
+    vram_used_mb: Math.ceil(onGpusMib),
+    ram_used_mb: Math.ceil(ramMib),
+  };
+}
+
 /** Members for the memory of a loaded model, and whether it can give that back. */
 function runningMembers(lifecycle: ModelLifecycle | undefined): Partial<ModelEntry> {
   const model = lifecycle?.running;
-  if (!model) return {};
+  if (!model) return reservedMembers(lifecycle);
   const warnings = lifecycle.loaded?.warnings ?? [];
   const { vramMib, ramMib, backend, gpuLayers, canSleep } = model;
   return {

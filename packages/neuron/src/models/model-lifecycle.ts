@@ -2,6 +2,7 @@
 import { CortexError, type LoadModelRequest, type ModelState } from '@cortex/protocol';
 
 import type { Admission } from '../admission/admission.ts';
+import type { ReservedMemory } from '../devices/memory-ledger.ts';
 import type { HarnessModel } from '../harness/harness.ts';
 import {
   checkSameSettings,
@@ -98,6 +99,11 @@ export class ModelLifecycle {
   get loading(): Pick<LoadUnderWay, 'ratio' | 'etaS' | 'isAbandoned'> | undefined {
     const phase = this.#phase.current;
     return 'loading' in phase ? phase.loading : undefined;
+  }
+
+  /** The memory that the load under way has reserved; undefined: none yet, or there is no load. */
+  get reserved(): ReservedMemory | undefined {
+    return this.loading && this.#deps.ledger.reservedFor(this.id);
   }
 
   /** Whether requests hold seats. */
