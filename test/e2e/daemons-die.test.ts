@@ -2,7 +2,7 @@ import { existsSync, globSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 
 import { post } from './ask.ts';
-import { eventually, isRunning, processTree } from './processes.ts';
+import { daemonProcess, eventually, isRunning, processTree, runs } from './processes.ts';
 import {
   CORTEX_BIN,
   engineProcesses,
@@ -45,9 +45,7 @@ describe('cortex up', () => {
   }, 60_000);
 
   test('restarts a killed gateway on its ports', async () => {
-    const gateway = processTree(up.program.pid).findLast(({ commandLine }) =>
-      /packages\/cli\/.* serve\b/.test(commandLine),
-    );
+    const gateway = daemonProcess(up.program.pid, 'cortex');
     if (gateway === undefined) throw new Error('no gateway process');
 
     process.kill(gateway.pid, 'SIGKILL');
@@ -60,9 +58,7 @@ describe('cortex up', () => {
   test('leaves no process behind when it is killed itself', async () => {
     const below = processTree(up.program.pid);
 
-    for (const { pid, commandLine } of below) {
-      if (/packages\/cli\/.* up\b/.test(commandLine)) process.kill(pid, 'SIGKILL');
-    }
+    for (const entry of below) if (runs(entry, 'cortex', 'up')) process.kill(entry.pid, 'SIGKILL');
 
     await eventually('everything to end', () => !below.some(({ pid }) => isRunning(pid)), 6000);
   }, 60_000);
@@ -94,20 +90,16 @@ test('cortex up restarts a gateway that ends before the banner, and then prints 
   const program = new Program([CORTEX_BIN, 'up', '--ready-file', readyFile], {
     env: workspace.env,
   });
-  const daemon = (name: string) =>
-    processTree(program.pid).findLast(({ commandLine }) =>
-      new RegExp(`packages/${name}/.* serve\\b`).test(commandLine),
-    );
   await eventually('the ready file of the neuron', () =>
     globSync(workspace.path('state/up/*/neuron.json')).at(0),
   );
-  const neuron = daemon('neuron');
+  const neuron = daemonProcess(program.pid, 'neuron');
   if (neuron === undefined) throw new Error('no neuron process');
   // A node that does not answer holds back the banner.
   process.kill(neuron.pid, 'SIGSTOP');
 
   await eventually('the ready file', () => existsSync(readyFile), 20_000);
-  const gateway = daemon('cli');
+  const gateway = daemonProcess(program.pid, 'cortex');
   if (gateway === undefined) throw new Error('no gateway process');
   process.kill(gateway.pid, 'SIGKILL');
   await program.printed('cortex has ended (SIGKILL)');

@@ -6,9 +6,8 @@ import { z } from 'zod';
 
 import { stablePort } from './free-port.ts';
 import { eventually } from './processes.ts';
-import { CORTEX_BIN, Program, ROOT, Workspace } from './start-up.ts';
+import { CORTEX_BIN, NEURON_BIN, Program, ROOT, Workspace } from './start-up.ts';
 
-const NEURON_BIN = join(ROOT, 'packages/neuron/bin/neuron');
 const NodeReady = z.object({ pid: z.int(), node: z.url() });
 const GatewayReady = z.object({ pid: z.int(), api: z.url(), metrics: z.url() });
 

@@ -37,6 +37,20 @@ export function processTree(pid: number): ProcessEntry[] {
   return tree;
 }
 
+/** Whether a process is `cortex COMMAND` or `neuron COMMAND`, from the repository or built. */
+export const runs = (
+  { commandLine }: ProcessEntry,
+  name: 'cortex' | 'neuron',
+  command: string,
+): boolean => {
+  const sources = name === 'cortex' ? 'packages/cli' : 'packages/neuron';
+  return new RegExp(`(${sources}/.*|/${name}) ${command}\\b`).test(commandLine);
+};
+
+/** `serve` of a program below `pid`. */
+export const daemonProcess = (pid: number, name: 'cortex' | 'neuron'): ProcessEntry | undefined =>
+  processTree(pid).findLast((entry) => runs(entry, name, 'serve'));
+
 interface EngineProcess {
   readonly pid: number;
   readonly parentPid: number;
@@ -46,7 +60,7 @@ interface EngineProcess {
 /** The engine processes below `pid` that have a model; the probe of a node has none. */
 export function modelEngines(pid: number): EngineProcess[] {
   const engines = processTree(pid).flatMap(({ commandLine, ...ids }) => {
-    const model = /worker\.ts (?!probe)(\S+)/.exec(commandLine)?.[1];
+    const model = /worker\.[tj]s (?!probe)(\S+)/.exec(commandLine)?.[1];
     return model === undefined ? [] : [{ ...ids, model }];
   });
   // A child has the command line of its parent until it has become another program.

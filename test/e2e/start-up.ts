@@ -6,10 +6,15 @@ import { fileURLToPath } from 'node:url';
 
 import { z } from 'zod';
 
-import { eventually, modelEngines, processTree } from './processes.ts';
+import { daemonProcess, eventually, modelEngines } from './processes.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const CORTEX_BIN = join(ROOT, 'packages/cli/bin/cortex');
+/** A folder of `npm run build` whose programs are tested instead of the commands of the repository. */
+const BUILT = process.env['CORTEX_TEST_PROGRAMS'];
+export const CORTEX_BIN = BUILT ? join(BUILT, 'cortex') : join(ROOT, 'packages/cli/bin/cortex');
+export const NEURON_BIN = BUILT
+  ? join(BUILT, 'neuron/neuron')
+  : join(ROOT, 'packages/neuron/bin/neuron');
 
 /** Size of the load tests; 1 is full size. */
 export const SCALE = Number(process.env['SCALE'] ?? 1 / 20);
@@ -202,7 +207,4 @@ export const adminGet = (up: Up, path: string): Promise<Response> => {
 export const engineProcesses = (up: Up) => modelEngines(up.program.pid);
 
 /** The neuron daemon of a `cortex up`: the only process that runs the program of neuron. */
-export const neuronProcess = (up: Up) =>
-  processTree(up.program.pid).findLast(({ commandLine }) =>
-    /packages\/neuron\/.*\bserve\b/.test(commandLine),
-  );
+export const neuronProcess = (up: Up) => daemonProcess(up.program.pid, 'neuron');

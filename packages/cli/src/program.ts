@@ -1,6 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 
-import { refuseEmptyValues, stateDirectory } from '@cortex/service';
+import { refuseEmptyValues, stateDirectory, versionText } from '@cortex/service';
 
 import manifest from '../package.json' with { type: 'json' };
 import { findAdminKeys, readApiKey } from './client/admin-key.ts';
@@ -48,7 +48,7 @@ export function createProgram(options: {
     .description(
       'One address for a self-hosted fleet of GPU hosts, for clients of OpenAI, Anthropic and Ollama.',
     )
-    .version(manifest.version)
+    .version(versionText(manifest.version))
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(upCommand({ terminal: serviceTerminal, paint, env }))
     .addCommand(serveCommand(env))

@@ -7,7 +7,17 @@ export * from './engine/stats.ts';
 export * from './engine/vectors.ts';
 export * from './request-fields/index.ts';
 export * from './transport/engine-channel.ts';
-export { inProcessEngine, type InProcessOptions } from './transport/in-process-engine.ts';
+export {
+  connectInProcess,
+  inProcessEngine,
+  type InProcessOptions,
+} from './transport/in-process-engine.ts';
+export {
+  ENGINE_COMMAND,
+  ENGINE_ENV_OF_RUNTIME,
+  ENGINE_FOLDER,
+  ENGINE_WORKER_PATH,
+} from './engine-files.ts';
 export { type LibraryFiles, libraryFiles, type LibraryVariant } from './library-files.ts';
 export { PrincipalQueue } from './principal-queue.ts';
 export * as engineProtocol from './protocol/index.ts';
@@ -15,8 +25,4 @@ export { LogLines } from './transport/log-lines.ts';
 export { processChannel } from './transport/process-channel.ts';
 export { serveEngine } from './transport/serve-engine.ts';
 export { tokenName } from './token-name.ts';
-export {
-  ENGINE_WORKER_PATH,
-  spawnEngine,
-  type SpawnEngineOptions,
-} from './transport/spawn-engine.ts';
+export { spawnEngine, type SpawnEngineOptions } from './transport/spawn-engine.ts';

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { ENGINE_FOLDER } from './engine-files.ts';
+
 /** Kinds of GPU for which the library is compiled; `cpu`: none. */
 export type LibraryVariant = 'cpu' | 'cuda' | 'vulkan';
 
@@ -17,6 +19,10 @@ export interface LibraryFiles {
 const PACKAGE = 'node-llama-cpp';
 
 function rootOf(name: string): string | undefined {
+  if (ENGINE_FOLDER !== undefined) {
+    const folder = join(ENGINE_FOLDER, 'node_modules', name);
+    return existsSync(folder) ? folder : undefined;
+  }
   try {
     return dirname(dirname(fileURLToPath(import.meta.resolve(name))));
   } catch {

@@ -11,7 +11,7 @@ import { expect, test } from 'bun:test';
 
 import { CAPABILITIES, engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
-import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
+import { ENGINE_WORKER_PATH } from '../src/engine-files.ts';
 import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { TINY_SPEC } from './llama-under-test.ts';
 

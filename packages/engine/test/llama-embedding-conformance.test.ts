@@ -1,6 +1,6 @@
 import { engineConformance, overTransports } from '../src/conformance/index.ts';
 import { createLlamaEngine } from '../src/llama/llama-engine.ts';
-import { ENGINE_WORKER_PATH } from '../src/transport/spawn-engine.ts';
+import { ENGINE_WORKER_PATH } from '../src/engine-files.ts';
 import { LLAMA_CLAIMS } from './fixtures/llama-claims.ts';
 import { pooledModel, POOLED_SPEC } from './pooled-under-test.ts';
 

@@ -1,5 +1,11 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import { ConfigError, hideFalseDefaults, isSystemError, refuseEmptyValues } from '@cortex/service';
+import {
+  ConfigError,
+  hideFalseDefaults,
+  isSystemError,
+  refuseEmptyValues,
+  versionText,
+} from '@cortex/service';
 
 import { buildCommand } from './commands/build.ts';
 import { certCommand } from './commands/cert.ts';
@@ -40,7 +46,7 @@ export async function runNeuron(
   const { env, output } = options;
   const program = new Command('neuron')
     .description('The node daemon: manages the hardware, engines and models of one machine.')
-    .version(PRODUCT_VERSION)
+    .version(versionText(PRODUCT_VERSION))
     .hook('preAction', (_, action) => refuseEmptyValues(action))
     .addCommand(serveCommand(env))
     .addCommand(discoverCommand(env, output.print))

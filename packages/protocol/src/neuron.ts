@@ -233,6 +233,8 @@ export type DrainAnswer = z.infer<typeof DrainAnswer>;
 export const NodeVersion = z.looseObject({
   version: z.string(),
   commit: z.string().optional(),
+  /** ISO 8601; absent for a program that runs from its sources. */
+  built_at: z.string().optional(),
   runtime: z.string(),
   engines: z.record(z.string(), z.string()).default({}),
 });

@@ -1,3 +1,4 @@
+export { BUILD, type Build, versionText } from './build.ts';
 export type { Clock } from './clock.ts';
 export { resolveConfigPath } from './config/config-path.ts';
 export { ConfigError, type ConfigPlace } from './config/config-error.ts';

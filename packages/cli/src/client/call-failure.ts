@@ -1,12 +1,13 @@
 import { connect } from 'node:net';
 
 import { CliError } from '../cli-error.ts';
+import { COMMAND } from '../command-name.ts';
 import { isLoopbackUrl, type Proxy, proxyFor } from './proxy-for.ts';
 
 /** How long the second attempt to connect may take, which only finds the reason. */
 const PROBE_MS = 3000;
 
-const START = 'start one with "npx cortex up", or set --url or CORTEX_URL';
+const START = `start one with "${COMMAND} up", or set --url or CORTEX_URL`;
 const CHECK = 'check --url or CORTEX_URL';
 
 interface Explanation {

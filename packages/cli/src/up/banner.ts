@@ -1,6 +1,7 @@
 import { type AdminModel, type AdminNode } from '@cortex/protocol';
 
 import { DEFAULT_URL } from '../client/default-url.ts';
+import { COMMAND } from '../command-name.ts';
 import { type Paint } from '../output/terminal.ts';
 import { visibleLine } from '../output/visible-text.ts';
 
@@ -59,7 +60,7 @@ export function formatBanner(facts: BannerFacts, paint: Paint): string {
     model: exampleModel(models),
     messages: [{ role: 'user', content: 'What is cortex?' }],
   });
-  const chat = apiUrl === DEFAULT_URL ? 'npx cortex chat' : `npx cortex chat --url ${apiUrl}`;
+  const chat = `${COMMAND} chat${apiUrl === DEFAULT_URL ? '' : ` --url ${apiUrl}`}`;
   const warnings = nodes.flatMap(({ name, gpu_unavailable_reason: why }) =>
     why === undefined ? [] : [paint('yellow', `  ! ${name}: ${why}`)],
   );

@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 import { type GatewayConfig } from '@cortex/gateway';
 import { type LoadedConfig, parseListen } from '@cortex/service';
 import { z } from 'zod';
 
-import { CliError } from '../cli-error.ts';
 import { type DaemonLaunch } from './daemon.ts';
 import { toInlineToml } from './inline-toml.ts';
+import { CORTEX_COMMAND, neuronProgram } from './programs.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -32,23 +30,9 @@ const GRACE_S = '2';
  * first request, with what fits then: it must not take the last memory from the models of the user.
  */
 const EMBEDDED_MODEL = { model_id: 'cortex-tiny', context_length: 4096, slots: 4 };
-/** The folder of the model that ships with cortex. */
-const EMBEDDED_MODELS_DIR = fileURLToPath(new URL('../../../../models/', import.meta.url));
 
 /** `http://127.0.0.1:31313` → `127.0.0.1:31313`. */
 const addressOf = (url: string): string => new URL(url).host;
-
-function neuronBin(): string {
-  try {
-    const manifest = createRequire(import.meta.url).resolve('@cortex/neuron/package.json');
-    return join(dirname(manifest), 'bin', 'neuron');
-  } catch (cause) {
-    throw new CliError(
-      'the package @cortex/neuron is not installed: install it, or run only the gateway with "cortex serve -c cortex.toml"',
-      { cause },
-    );
-  }
-}
 
 /** The top-level keys that the operator's file sets; none for an invalid file, which neuron itself reports. */
 function keysOf(file: string | undefined): ReadonlySet<string> {
@@ -59,12 +43,6 @@ function keysOf(file: string | undefined): ReadonlySet<string> {
     return new Set();
   }
 }
-
-/** Runs one of the commands of this project, which are shell scripts. */
-const launchWith = (bin: string, args: readonly string[], env: Env): DaemonLaunch => ({
-  command: ['/bin/sh', bin, ...args],
-  env,
-});
 
 /**
  * How to run the neuron of this machine: with its ordinary configuration, and by default with state below
@@ -77,12 +55,12 @@ export function neuronLaunch(options: {
   readonly readyFile: string;
 }): (last: NeuronReady | undefined) => DaemonLaunch {
   const { env, configFile, stateDir, readyFile } = options;
-  const bin = neuronBin();
+  const { command, modelsDir } = neuronProgram();
   const written = keysOf(configFile);
   const defaults: Record<string, string> = {
     models_dir: join(stateDir, 'models'),
     state_dir: join(stateDir, 'neuron'),
-    models_dirs: toInlineToml([EMBEDDED_MODELS_DIR]),
+    models_dirs: toInlineToml([modelsDir]),
     default_models: toInlineToml([EMBEDDED_MODEL]),
     shutdown_grace_s: GRACE_S,
   };
@@ -91,12 +69,10 @@ export function neuronLaunch(options: {
     if (!written.has(key)) filled[`NEURON_${key.toUpperCase()}`] = value;
   }
   const args = ['serve', '--ready-file', readyFile, ...(configFile ? ['-c', configFile] : [])];
-  return (last) =>
-    launchWith(bin, args, {
-      ...filled,
-      ...env,
-      ...(last && { NEURON_LISTEN: addressOf(last.node) }),
-    });
+  return (last) => ({
+    command: [...command, ...args],
+    env: { ...filled, ...env, ...(last && { NEURON_LISTEN: addressOf(last.node) }) },
+  });
 }
 
 /** How to run the gateway: with its ordinary configuration, plus the neuron of this machine as a node. */
@@ -114,7 +90,6 @@ export function gatewayLaunch(options: {
 }): (last: GatewayReady | undefined) => DaemonLaunch {
   const { env, config, joined, configFile, modelsFile, readyFile, isOnLan, node } = options;
   const { gateway, neurons } = config.value;
-  const bin = fileURLToPath(new URL('../../bin/cortex', import.meta.url));
   const args = ['serve', '--ready-file', readyFile];
   if (configFile !== undefined) args.push('-c', configFile);
   if (modelsFile !== undefined) args.push('--models', modelsFile);
@@ -131,13 +106,13 @@ export function gatewayLaunch(options: {
       ...(pin !== undefined && { tls_fingerprint: pin }),
     };
     const port = last === undefined ? listenPort : Number(new URL(last.api).port);
-    return launchWith(bin, args, {
-      ...env,
+    const set = {
       CORTEX_NEURONS: toInlineToml([...others, local]),
       ...(!hasOwnGrace && { CORTEX_GATEWAY__SHUTDOWN_GRACE_S: GRACE_S }),
       ...(last && { CORTEX_GATEWAY__LISTEN: addressOf(last.api) }),
       ...(last && { CORTEX_GATEWAY__METRICS_LISTEN: addressOf(last.metrics) }),
       ...(isOnLan && { CORTEX_GATEWAY__LISTEN: `0.0.0.0:${port}` }),
-    });
+    };
+    return { command: [...CORTEX_COMMAND, ...args], env: { ...env, ...set } };
   };
 }

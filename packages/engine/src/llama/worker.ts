@@ -1,8 +1,11 @@
 /** Main of an engine process: runs the llama engine on the descriptor from its owner. */
+import type { EngineChannel } from '../transport/engine-channel.ts';
 import { processChannel } from '../transport/process-channel.ts';
 import { serveEngine } from '../transport/serve-engine.ts';
 import { createLlamaEngine } from './llama-engine.ts';
 
-if (import.meta.main) await serveEngine(createLlamaEngine(), processChannel());
+/** Runs the llama engine on a channel. */
+export const serveLlama = (channel: EngineChannel): Promise<void> =>
+  serveEngine(createLlamaEngine(), channel);
 
-export { createLlamaEngine };
+if (import.meta.main) await serveLlama(processChannel());

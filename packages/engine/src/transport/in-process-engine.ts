@@ -2,6 +2,7 @@ import type { EngineConnection } from '../engine/connection.ts';
 import type { Engine } from '../engine/engine.ts';
 import { formatHello, readHello } from '../protocol/index.ts';
 import { createChannelPair } from './channel-pair.ts';
+import type { EngineChannel } from './engine-channel.ts';
 import { EngineClient } from './engine-client.ts';
 import { serveEngine } from './serve-engine.ts';
 
@@ -10,9 +11,19 @@ export interface InProcessOptions {
   readonly onNote?: (text: string) => void;
 }
 
-/** The same engine behind the same messages, within this process (`isolation = "none"`, and the conformance suite). */
-export function inProcessEngine(
+/** The same engine behind the same messages, within this process (the conformance suite). */
+export const inProcessEngine = (
   engine: Engine,
+  options: InProcessOptions = {},
+): Promise<EngineConnection> =>
+  connectInProcess((channel) => void serveEngine(engine, channel), options);
+
+/**
+ * An engine in this process that `serve` runs on the other end of a channel (`isolation = "none"`). Only messages pass
+ * between them, so that it may be a bundle with classes of its own.
+ */
+export function connectInProcess(
+  serve: (channel: EngineChannel) => void,
   { onNote }: InProcessOptions = {},
 ): Promise<EngineConnection> {
   const [ours, theirs] = createChannelPair();
@@ -36,7 +47,7 @@ export function inProcessEngine(
       },
       onEnd: (why) => client?.end(cause ?? why),
     });
-    ours.send(formatHello('owner', engine.version));
-    void serveEngine(engine, theirs);
+    ours.send(formatHello('owner', ''));
+    serve(theirs);
   });
 }

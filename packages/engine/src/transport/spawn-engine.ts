@@ -1,19 +1,15 @@
-import { fileURLToPath } from 'node:url';
-
 import { CortexError } from '@cortex/protocol';
 
 import type { EngineProcess } from '../engine/connection.ts';
 import type { CloseOptions } from '../engine/engine.ts';
+import { ENGINE_COMMAND, ENGINE_ENV_OF_RUNTIME } from '../engine-files.ts';
 import { ENGINE_PROTOCOL, formatHello, type Hello, readHello } from '../protocol/index.ts';
 import { EngineChild } from './engine-child.ts';
 import { EngineClient } from './engine-client.ts';
 import { LogLines } from './log-lines.ts';
 
-/** The llama engine's program, run by the runtime that runs this file. */
-export const ENGINE_WORKER_PATH = fileURLToPath(new URL('../llama/worker.ts', import.meta.url));
-
 export interface SpawnEngineOptions {
-  /** Program and arguments. Absent: this runtime with its own flags and `ENGINE_WORKER_PATH`. */
+  /** Program and arguments. Absent: `ENGINE_COMMAND`. */
   readonly command?: readonly [string, ...string[]];
   /** Added to the environment of this process; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -85,11 +81,11 @@ export async function spawnEngine(options: SpawnEngineOptions = {}): Promise<Eng
 }
 
 function startChild({ command, env }: SpawnEngineOptions, log: LogLines): EngineChild {
-  const program = command ?? [process.execPath, ...process.execArgv, ENGINE_WORKER_PATH];
+  const program = command ?? ENGINE_COMMAND;
   try {
     return new EngineChild({
       command: program,
-      env: { ...ENGINE_ENV, ...process.env, ...env },
+      env: { ...ENGINE_ENV, ...process.env, ...ENGINE_ENV_OF_RUNTIME, ...env },
       log,
     });
   } catch (cause) {

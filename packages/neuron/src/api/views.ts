@@ -8,6 +8,8 @@ import {
   type NodeVersion,
 } from '@cortex/protocol';
 
+import { BUILD } from '@cortex/service';
+
 import type { DeviceMonitor } from '../devices/device-monitor.ts';
 import type { ModelLifecycle } from '../models/model-lifecycle.ts';
 import { unknownModel } from '../models/models.ts';
@@ -18,6 +20,7 @@ import { PRODUCT_VERSION } from '../version.ts';
 export function version({ harnesses }: ApiDeps): NodeVersion {
   return {
     version: PRODUCT_VERSION,
+    ...(BUILD && { commit: BUILD.commit, built_at: BUILD.date }),
     runtime: `bun ${Bun.version}`,
     engines: Object.fromEntries(
       harnesses.all.flatMap((harness) => {

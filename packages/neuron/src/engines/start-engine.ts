@@ -1,7 +1,9 @@
 import {
+  connectInProcess,
+  ENGINE_COMMAND,
+  ENGINE_ENV_OF_RUNTIME,
   ENGINE_WORKER_PATH,
   type EngineConnection,
-  inProcessEngine,
   spawnEngine,
 } from '@cortex/engine';
 
@@ -35,13 +37,10 @@ export type StartEngine = (options: StartEngineOptions) => Promise<StartedEngine
 /**
  * Program and arguments that run the llama engine under `runtime`, a Bun or Node.
  *
- * Absent: this runtime with its own flags, which keep it from reading `.env` and `bunfig.toml` in the working
- * directory.
+ * Absent: the runtime of this program.
  */
 export const llamaCommand = (runtime: string | undefined): readonly [string, ...string[]] =>
-  runtime === undefined
-    ? [process.execPath, ...process.execArgv, ENGINE_WORKER_PATH]
-    : [runtime, ENGINE_WORKER_PATH];
+  runtime === undefined ? ENGINE_COMMAND : [runtime, ENGINE_WORKER_PATH];
 
 /** One process per engine, so that a crash affects one model. */
 export function engineProcesses(options: {
@@ -84,7 +83,9 @@ export function engineProcesses(options: {
 
 /** The engine inside the daemon (`isolation = "none"`): one process less, but a crash ends the daemon. */
 export const enginesInProcess: StartEngine = async () => {
-  const { createLlamaEngine } = await import('@cortex/engine/worker');
-  const connection = await inProcessEngine(createLlamaEngine());
+  // The library tries its compiled files in a process of this runtime first.
+  Object.assign(process.env, ENGINE_ENV_OF_RUNTIME);
+  const { serveLlama }: typeof import('@cortex/engine/worker') = await import(ENGINE_WORKER_PATH);
+  const connection = await connectInProcess((channel) => void serveLlama(channel));
   return { connection, kill: () => void connection.close(0) };
 };

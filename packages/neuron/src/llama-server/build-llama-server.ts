@@ -16,13 +16,17 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { LibraryFiles, LibraryVariant } from '@cortex/engine';
+import { ENGINE_FOLDER, type LibraryFiles, type LibraryVariant } from '@cortex/engine';
 import { ConfigError } from '@cortex/service';
 
 import { findBuildTools } from './build-tools.ts';
 import { builtServerPath } from './find-llama-server.ts';
 
-const PROJECT = fileURLToPath(new URL('.', import.meta.url));
+/** The folder of CMakeLists.txt. */
+const PROJECT =
+  ENGINE_FOLDER === undefined
+    ? fileURLToPath(new URL('.', import.meta.url))
+    : join(ENGINE_FOLDER, 'llama-server');
 const KEY = { key: 'engine.llama_server' };
 /** Lines of the compiler's output that are shown when it fails. */
 const SHOWN_LINES = 20;

@@ -54,7 +54,8 @@ function spawn({
   try {
     return Bun.spawn([...command], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CORTEX_PARENT_FD: undefined, ...env },
+      // What has our own programs find their parent and their part is not for others.
+      env: { ...process.env, CORTEX_PARENT_FD: undefined, BUN_BE_BUN: undefined, ...env },
       // A process group of its own, so that workers of the server end with it and a Ctrl-C does not reach it.
       detached: true,
     });

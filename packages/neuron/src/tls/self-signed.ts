@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 
 // The library below needs it, and does not import it itself.
-import 'reflect-metadata';
+import './reflect-metadata.ts';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
