@@ -16,9 +16,10 @@ const PROGRAMS = {
   },
 } as const;
 
-/** The constant of packages/service/src/build.ts. */
-export const buildConstant = (build: Build): Readonly<Record<string, string>> => ({
+/** The constant of packages/service/src/build.ts, and one folder for CommonJS modules wherever the build runs. */
+export const constants = (build: Build): Readonly<Record<string, string>> => ({
   CORTEX_BUILD: JSON.stringify(build),
+  __dirname: '"/"',
 });
 
 /**
@@ -40,7 +41,7 @@ export async function compileProgram(options: {
     root,
     target: 'bun',
     naming: { entry: '[name].ts' },
-    define: { ...buildConstant(build) },
+    define: { ...constants(build) },
     minify: { syntax: true, whitespace: false, identifiers: false },
   } as const;
   const { outputs } = await Bun.build(bundle);

@@ -1,9 +1,9 @@
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { Build } from '@cortex/service';
 
-import { buildConstant, checkThreads } from './compile-program.ts';
+import { constants, checkThreads } from './compile-program.ts';
 import {
   type LockedPackage,
   lockedPackages,
@@ -24,20 +24,22 @@ export async function makeEngineFolder(options: {
   readonly target: Target;
   readonly build: Build;
   readonly folder: string;
+  readonly isCpuOnly: boolean;
 }): Promise<void> {
-  const { root, target, build, folder } = options;
+  const { root, target, build, folder, isCpuOnly } = options;
   const { outputs } = await Bun.build({
     entrypoints: [join(root, 'packages/engine/src/llama/worker.ts')],
     outdir: folder,
     target: 'bun',
     naming: 'worker.js',
     external: [LIBRARY],
-    define: { ...buildConstant(build) },
+    define: { ...constants(build) },
     minify: { syntax: true, whitespace: false, identifiers: false },
   });
   for (const output of outputs) checkThreads(await output.text(), []);
   for (const path of libraryPackages(root)) cpSync(join(root, path), join(folder, path), COPY);
-  for (const name of PACKAGES[target].library) {
+  const { cpu, gpu } = PACKAGES[target].library;
+  for (const name of isCpuOnly ? cpu : [...cpu, ...gpu]) {
     const to = join(folder, 'node_modules', BINARIES, name);
     cpSync(platformPackage(root, BINARIES + name), to, COPY);
   }

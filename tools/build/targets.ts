@@ -1,15 +1,18 @@
 /** The machines for which there are programs. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Packages of npm for each: the runtime, and the engine's library with its kernels. */
 export const PACKAGES = {
   'linux-x64': {
     bun: '@oven/bun-linux-x64',
-    library: ['linux-x64', 'linux-x64-cuda', 'linux-x64-cuda-ext', 'linux-x64-vulkan'],
+    library: {
+      cpu: ['linux-x64'],
+      gpu: ['linux-x64-cuda', 'linux-x64-cuda-ext', 'linux-x64-vulkan'],
+    },
   },
-  'linux-arm64': { bun: '@oven/bun-linux-aarch64', library: ['linux-arm64'] },
+  'linux-arm64': { bun: '@oven/bun-linux-aarch64', library: { cpu: ['linux-arm64'], gpu: [] } },
 } as const;
 
 export type Target = keyof typeof PACKAGES;
@@ -61,7 +64,7 @@ export function platformPackage(root: string, name: string, file = 'package.json
   if (!packed.success || !existsSync(archive)) throw new Error(`npm could not download ${name}`);
   checkIntegrity(name, readFileSync(archive), integrity);
   const unpacked = Bun.spawnSync(['tar', '-xzf', archive, '--strip-components=1'], { cwd: draft });
-  if (!unpacked.success) throw new Error(`${archive} cannot be unpacked: ${unpacked.stderr}`);
+  if (!unpacked.success) throw new Error(`${archive} cannot be unpacked: ${unpacked.stderr.toString()}`);
   rmSync(archive);
   renameSync(draft, folder);
   return folder;

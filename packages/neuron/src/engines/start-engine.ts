@@ -6,6 +6,7 @@ import {
   type EngineConnection,
   spawnEngine,
 } from '@cortex/engine';
+import type * as LlamaWorker from '@cortex/engine/worker';
 
 import type { DeviceEnv } from '../devices/device.ts';
 import { processCpuMs } from '../processes/process-cpu-time.ts';
@@ -85,7 +86,7 @@ export function engineProcesses(options: {
 export const enginesInProcess: StartEngine = async () => {
   // The library tries its compiled files in a process of this runtime first.
   Object.assign(process.env, ENGINE_ENV_OF_RUNTIME);
-  const { serveLlama }: typeof import('@cortex/engine/worker') = await import(ENGINE_WORKER_PATH);
+  const { serveLlama }: typeof LlamaWorker = await import(ENGINE_WORKER_PATH);
   const connection = await connectInProcess((channel) => void serveLlama(channel));
   return { connection, kill: () => void connection.close(0) };
 };

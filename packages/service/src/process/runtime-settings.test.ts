@@ -21,7 +21,12 @@ describe('the environment of a compiled program', () => {
   });
 
   test('is left as it is if nothing is missing, so that the program starts itself again only once', () => {
-    for (const env of [{}, { A: 'b' }, { MIMALLOC_PURGE_DELAY: '' }, { BUN_CONFIG_VERBOSE_FETCH: '1' }]) {
+    for (const env of [
+      {},
+      { A: 'b' },
+      { MIMALLOC_PURGE_DELAY: '' },
+      { BUN_CONFIG_VERBOSE_FETCH: '1' },
+    ]) {
       expect(neededEnv(neededEnv(env) ?? {})).toBeUndefined();
     }
     expect(neededEnv({ ...FULL, BUN_CONFIG_MAX_HTTP_REQUESTS: '70000' })).toBeUndefined();
