@@ -206,7 +206,7 @@ describe('the architecture', () => {
     const statically = files
       .filter((file) => file.startsWith('packages/neuron/src/') && !isTest(file))
       .filter((file) =>
-        /^\s*(?:import|export)\b(?! type\b)[^(]*?from\s+['"]@cortex\/engine\/worker['"]/m.test(
+        /^\s*(?:import|export)\b(?! type\b)[^(;]*?from\s+['"]@cortex\/engine\/worker['"]/m.test(
           readFileSync(join(ROOT, file), 'utf8'),
         ),
       );

@@ -64,7 +64,8 @@ export function platformPackage(root: string, name: string, file = 'package.json
   if (!packed.success || !existsSync(archive)) throw new Error(`npm could not download ${name}`);
   checkIntegrity(name, readFileSync(archive), integrity);
   const unpacked = Bun.spawnSync(['tar', '-xzf', archive, '--strip-components=1'], { cwd: draft });
-  if (!unpacked.success) throw new Error(`${archive} cannot be unpacked: ${unpacked.stderr.toString()}`);
+  if (!unpacked.success)
+    throw new Error(`${archive} cannot be unpacked: ${unpacked.stderr.toString()}`);
   rmSync(archive);
   renameSync(draft, folder);
   return folder;
