@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { temporaryFolder } from '@cortex/testkit/temporary-folder';
@@ -56,4 +56,17 @@ describe('files that are written as a whole', () => {
     undo();
     expect(readFileSync(path, 'utf8')).toBe('old');
   });
+
+  test.if(process.getuid?.() === 0)(
+    'belong to the owner of their folder when root writes them (needs root)',
+    () => {
+      const folder = temporaryFolder('whole-files');
+      chownSync(folder, 4242, 4243);
+      const path = join(folder, 'token');
+
+      writeWholeFiles([{ path, text: 'x', mode: 0o600 }]);
+
+      expect(statSync(path)).toMatchObject({ uid: 4242, gid: 4243 });
+    },
+  );
 });

@@ -1,4 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A file to write. */
@@ -10,7 +18,10 @@ export interface WholeFile {
 
 const draftOf = (path: string): string => `${path}.${process.pid}.new`;
 
-/** Writes beside the file, and creates missing folders. */
+/**
+ * Writes beside the file, and creates missing folders. What root writes belongs to the owner of the folder: a service
+ * reads what the operator has a command write there.
+ */
 function writeDraft({ path, text, mode }: WholeFile): void {
   const draft = draftOf(path);
   mkdirSync(dirname(path), { recursive: true });
@@ -18,6 +29,10 @@ function writeDraft({ path, text, mode }: WholeFile): void {
   rmSync(draft, { force: true });
   try {
     writeFileSync(draft, text, { mode, flag: 'wx' });
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = statSync(dirname(path));
+      chownSync(draft, uid, gid);
+    }
   } catch (error) {
     rmSync(draft, { force: true });
     throw error;

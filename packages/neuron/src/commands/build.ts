@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typin
 import { libraryFiles, type LibraryVariant } from '@cortex/engine';
 
 import { loadNeuronConfig } from '../config.ts';
+import { configFile } from './config-file.ts';
 import { buildLlamaServer } from '../llama-server/build-llama-server.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -25,7 +26,10 @@ export function buildCommand(env: Env, print: (text: string) => void) {
     .description(
       'Compile a llama-server, for models with images or with experts in RAM. Needs git, cmake and a C++ compiler, but no network.',
     )
-    .option('-c, --config <file>', 'path of neuron.toml, read for state_dir')
+    .option(
+      '-c, --config <file>',
+      'path of neuron.toml, read for state_dir; default: that of the installed service',
+    )
     .option('-j, --jobs <n>', 'compilers that run at the same time', readJobs)
     .addOption(
       new Option(
@@ -33,7 +37,8 @@ export function buildCommand(env: Env, print: (text: string) => void) {
         'kind of GPU; default: cuda if the NVIDIA driver is installed, else cpu',
       ).choices(VARIANTS),
     )
-    .action(async ({ config: file, jobs, gpu }) => {
+    .action(async ({ config: named, jobs, gpu }) => {
+      const file = configFile(named);
       const { state_dir: stateDir } = loadNeuronConfig({ file, env }).value;
       const searchPath = env['PATH'] ?? '';
       const path = await buildLlamaServer({

@@ -11,6 +11,7 @@ import {
 } from '@cortex/service';
 
 import { loadNeuronConfig, type NeuronConfig, readTlsFiles } from '../config.ts';
+import { configFile } from './config-file.ts';
 import { CERTIFICATE_DAYS, ownHosts, selfSignedFiles } from '../tls/own-certificate.ts';
 import type { SelfSigned } from '../tls/self-signed.ts';
 
@@ -82,13 +83,17 @@ export function certCommand(env: Env, print: (text: string) => void) {
     .description(
       'Create a self-signed certificate for this node, and print the fingerprint by which a gateway trusts it. An existing certificate is kept.',
     )
-    .option('-c, --config <file>', 'path of neuron.toml; its tls_cert and tls_key are the files')
+    .option(
+      '-c, --config <file>',
+      'path of neuron.toml; its tls_cert and tls_key are the files; default: that of the installed service',
+    )
     .option('--out <folder>', 'folder of tls.crt and tls.key; default: that of neuron.toml')
     .option('--host <names...>', 'further names and addresses of this node')
     .option('--days <n>', 'validity in days', readDays, CERTIFICATE_DAYS)
     .option('--replace', 'replace an existing certificate', false)
     .option('--json', 'print JSON, for scripts', false)
-    .action(async ({ config: file, out, host: more = [], days, replace, json }) => {
+    .action(async ({ config: named, out, host: more = [], days, replace, json }) => {
+      const file = configFile(named);
       const { value, origins } = loadNeuronConfig({ file, env });
       const files = filesOf(value, resolve(out ?? (file === undefined ? '.' : dirname(file))));
       const isNew = replace || !(existsSync(files.cert) || existsSync(files.key));

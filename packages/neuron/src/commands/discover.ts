@@ -4,6 +4,7 @@ import { createLogger } from '@cortex/service';
 
 import { discovery } from '../api/views.ts';
 import { cpuMemoryMib, loadNeuronConfig, type NeuronConfig } from '../config.ts';
+import { configFile } from './config-file.ts';
 import { DeviceMonitor } from '../devices/device-monitor.ts';
 import { LOCAL_GPU_SOURCES } from '../devices/gpu-sources.ts';
 import { probeDevices } from '../harness/llama/probe-devices.ts';
@@ -70,9 +71,13 @@ function formatDiscovery(found: Discovery): string {
 export function discoverCommand(env: Env, print: (text: string) => void) {
   return new Command('discover')
     .description('Show the hardware of this machine, and what models can use of it.')
-    .option('-c, --config <file>', 'path of neuron.toml, read for devices.exclude and the folders')
+    .option(
+      '-c, --config <file>',
+      'path of neuron.toml, read for devices.exclude and the folders; default: that of the installed service',
+    )
     .option('--json', 'print JSON, for scripts', false)
-    .action(async ({ config: file, json }) => {
+    .action(async ({ config: named, json }) => {
+      const file = configFile(named);
       const found = await discoverHere(loadNeuronConfig({ file, env }).value);
       print(json ? JSON.stringify(found, null, 2) : formatDiscovery(found));
     });

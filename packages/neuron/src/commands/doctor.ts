@@ -9,6 +9,7 @@ import { checkClock, checkPort } from '../doctor/check-network.ts';
 import { type Finding, formatFindings, ok, wrong } from '../doctor/finding.ts';
 import { CommandFailed } from './command-failed.ts';
 import { discoverHere, unrecordedEngines } from './discover.ts';
+import { configFile } from './config-file.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -40,10 +41,11 @@ export function doctorCommand(env: Env, print: (text: string) => void) {
     .description(
       'Examine this machine and the configuration: engine, GPUs, folders, port, token, certificate, clock. Prints each problem with the command that solves it. Exits with 1 if there is a problem.',
     )
-    .option('-c, --config <file>', 'path of neuron.toml')
+    .option('-c, --config <file>', 'path of neuron.toml; default: that of the installed service')
     .option('--gateway <url>', 'a gateway whose clock is compared with that of this machine')
     .option('--json', 'print JSON, for scripts', false)
-    .action(async ({ config: file, gateway, json }) => {
+    .action(async ({ config: named, gateway, json }) => {
+      const file = configFile(named);
       let findings: readonly Finding[];
       try {
         const loaded = loadNeuronConfig({ file, env });

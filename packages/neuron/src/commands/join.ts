@@ -5,6 +5,7 @@ import { NodeName } from '@cortex/protocol';
 import { type JoinToken, parseJoinToken } from '@cortex/service';
 
 import { readNeuronConfig } from '../config.ts';
+import { configFile, SERVICE_CONFIG } from './config-file.ts';
 import { callGateway } from '../join/call-gateway.ts';
 import { prepareJoin } from '../join/prepare-join.ts';
 
@@ -49,11 +50,15 @@ interface Joined {
 
 function format({ gateway, name, endpoint, written }: Joined, file: string | undefined): string {
   const serve = file === undefined ? 'neuron serve' : `neuron serve -c ${file}`;
+  const next =
+    file === SERVICE_CONFIG
+      ? 'The service neuron, if it runs, starts again with it. Else: systemctl enable --now neuron'
+      : `Start neuron, or restart it: ${serve}`;
   return [
     `${name} has joined the fleet of ${gateway}, which calls it at ${endpoint}.`,
     ...written.map((path) => `Written: ${path}`),
     '',
-    `Start neuron, or restart it: ${serve}`,
+    next,
     'Then check, on the gateway: cortex status',
   ].join('\n');
 }
@@ -66,14 +71,15 @@ export function joinCommand(env: Env, print: (text: string) => void) {
     )
     .argument('<url>', 'URL of the gateway, such as http://cortex.internal:31313', readUrl)
     .argument('<token>', 'what "cortex join-token" prints', readToken)
-    .option('-c, --config <file>', 'path of neuron.toml')
+    .option('-c, --config <file>', 'path of neuron.toml; default: that of the installed service')
     .option('--name <name>', 'name of this node in the fleet; default: the host name', readName)
     .option(
       '--host <host>',
       'name or address at which the gateway reaches this node; default: the address from which this command calls it',
     )
     .option('--json', 'print JSON, for scripts', false)
-    .action(async (url, token, { config: file, name, host, json }) => {
+    .action(async (url, token, { config: named, name, host, json }) => {
+      const file = configFile(named);
       const node = await prepareJoin(readNeuronConfig({ file, env }));
       const { name: joinedName, endpoint } = await callGateway(url, token, {
         name: name ?? nameFrom(hostname()),
