@@ -23,7 +23,9 @@ if (dir === undefined) {
 const run = (command, args, cwd) =>
   execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
 const readAt = (path) =>
-  JSON.parse(execFileSync('git', ['show', `${revision}:${path}`], { cwd: ROOT, maxBuffer: 1 << 28 }));
+  JSON.parse(
+    execFileSync('git', ['show', `${revision}:${path}`], { cwd: ROOT, maxBuffer: 1 << 28 }),
+  );
 
 const { version } = readAt('package.json');
 const { packages } = readAt('package-lock.json');
@@ -43,7 +45,8 @@ try {
     const { version: locked } = packages[`node_modules/${runtime}`];
     run('npm', ['cache', 'add', `${runtime}@${locked}`, '--cache', cache], work);
   }
-  for (const rest of ['_logs', '_update-notifier-last-checked']) rmSync(join(cache, rest), { recursive: true, force: true });
+  for (const rest of ['_logs', '_update-notifier-last-checked'])
+    rmSync(join(cache, rest), { recursive: true, force: true });
   const order = ['--sort=name', '--owner=0', '--group=0', '--mtime=@0'];
   run('tar', [...order, '-cf', join(out, `${name}-npm.tar`), 'npm-cache'], work);
 } finally {

@@ -51,7 +51,12 @@ export async function makeEngineFolder(options: {
   );
 }
 
-const COPY = { recursive: true, dereference: true } as const;
+/** Without what only compilers and debuggers read. */
+const COPY = {
+  recursive: true,
+  dereference: true,
+  filter: (path: string) => !/\.(d\.[cm]?ts|map|tsbuildinfo)$/.test(path),
+} as const;
 
 /** Paths of the library and of what it depends on, without compiled files for some platform. */
 function libraryPackages(root: string): readonly string[] {
