@@ -47,7 +47,7 @@ const small = readdirSync(join(ROOT, 'packages'))
 
 async function runAll() {
   console.log(`\n== unit, integration and pins, ${WORKERS} at a time (SCALE=${process.env.SCALE})`);
-  const others = [...small, testFiles('tools', 'bench'), pinFiles()];
+  const others = [...small, testFiles('tools', 'bench', 'test/deploy'), pinFiles()];
   const untimed = testFiles('test/e2e').filter(
     (file) => !TIMED.flat().includes(file) && !file.startsWith(CLIENTS),
   );

@@ -13,6 +13,7 @@ import { drainCommand } from './commands/drain.ts';
 import { explainCommand } from './commands/explain.ts';
 import { freeCommand } from './commands/free.ts';
 import { joinTokenCommand } from './commands/join-token.ts';
+import { kubernetesNodesCommand } from './commands/kubernetes-nodes.ts';
 import { loadCommand } from './commands/load.ts';
 import { modelsCommand } from './commands/models.ts';
 import { nodesCommand } from './commands/nodes.ts';
@@ -65,6 +66,7 @@ export function createProgram(options: {
     .addCommand(drainCommand(client))
     .addCommand(freeCommand(client))
     .addCommand(joinTokenCommand(client))
+    .addCommand(kubernetesNodesCommand(env))
     .addCommand(chatCommand(client, { input: process.stdin, output: process.stdout }))
     .addCommand(connectCommand(client, env))
     .addCommand(configCommand({ terminal, paint, env }));

@@ -12,6 +12,7 @@ import { certCommand } from './commands/cert.ts';
 import { CommandFailed } from './commands/command-failed.ts';
 import { discoverCommand } from './commands/discover.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { healthCommand } from './commands/health.ts';
 import { joinCommand } from './commands/join.ts';
 import { serveCommand } from './commands/serve.ts';
 import { PRODUCT_VERSION } from './version.ts';
@@ -51,6 +52,7 @@ export async function runNeuron(
     .addCommand(serveCommand(env))
     .addCommand(discoverCommand(env, output.print))
     .addCommand(doctorCommand(env, output.print))
+    .addCommand(healthCommand(env, output.print))
     .addCommand(certCommand(env, output.print))
     .addCommand(joinCommand(env, output.print))
     .addCommand(buildCommand(env, output.print));

@@ -3,6 +3,7 @@ import { ConfigError, listen, parseListen } from '@cortex/service';
 
 import type { NeuronConfig } from '../config.ts';
 import { ask } from './ask.ts';
+import { isAnswering } from './is-answering.ts';
 import { type Finding, note, ok, wrong } from './finding.ts';
 
 /** Certificates, tokens with an end and the times in logs need clocks that agree this well. */
@@ -10,20 +11,6 @@ const MAX_SKEW_S = 5;
 
 const reasonOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
-
-/** Whether a neuron answers at the address, with or without the token that it wants. */
-async function isNeuron(config: NeuronConfig): Promise<boolean> {
-  const { hostname, port } = parseListen(config.listen);
-  const own = hostname === '0.0.0.0' || hostname === '::' ? '127.0.0.1' : hostname;
-  const host = own.includes(':') ? `[${own}]` : own;
-  const scheme = config.security.tls_cert === undefined ? 'http' : 'https';
-  try {
-    const { status, body } = await ask(`${scheme}://${host}:${port}/version`);
-    return status === 200 ? body.includes('"engines"') : body.includes('This node needs its token');
-  } catch {
-    return false;
-  }
-}
 
 /** The address: that the daemon can listen there, or already does. */
 export async function checkPort(config: NeuronConfig): Promise<Finding> {
@@ -38,7 +25,7 @@ export async function checkPort(config: NeuronConfig): Promise<Finding> {
     return ok('port', `${config.listen} is free`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    if (await isNeuron(config)) return ok('port', `a neuron answers at ${config.listen}`);
+    if (await isAnswering(config)) return ok('port', `a neuron answers at ${config.listen}`);
     const program = `ss -ltnp 'sport = :${parseListen(config.listen).port}'`;
     return wrong(
       'port',

@@ -1,0 +1,23 @@
+import { Command } from '@commander-js/extra-typings';
+import { ConfigError } from '@cortex/service';
+
+import { loadNeuronConfig } from '../config.ts';
+import { isAnswering, ownUrl } from '../doctor/is-answering.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `neuron health`: whether the daemon of this configuration answers, for supervisors of containers. */
+export function healthCommand(env: Env, print: (text: string) => void) {
+  return new Command('health')
+    .description(
+      'Ask the daemon of this configuration whether it answers. Exits with 1 if it does not.',
+    )
+    .option('-c, --config <file>', 'path of neuron.toml')
+    .option('--json', 'print JSON, for scripts', false)
+    .action(async ({ config: file, json }) => {
+      const { value } = loadNeuronConfig({ file, env });
+      const url = ownUrl(value);
+      if (!(await isAnswering(value))) throw new ConfigError(`no neuron answers at ${url}`);
+      print(json ? JSON.stringify({ ok: true, url }, null, 2) : `A neuron answers at ${url}.`);
+    });
+}

@@ -1,0 +1,2 @@
+/** Where the program that checks deploy/ is, or will be. */
+export function deployCheckPath(): string;
