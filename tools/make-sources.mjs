@@ -1,5 +1,5 @@
 /**
- * Makes what a build without a network needs: `node deploy/make-sources.mjs DIR [REVISION]` writes
+ * Makes what a build without a network needs: `node tools/make-sources.mjs DIR [REVISION]` writes
  *
  *   cortex-VERSION.tar.gz    the sources of the revision (default: HEAD)
  *   cortex-VERSION-npm.tar   npm's cache with every package that a build for x86-64 or arm64 installs
@@ -16,7 +16,7 @@ const RUNTIMES = ['@oven/bun-linux-x64', '@oven/bun-linux-aarch64'];
 
 const [dir, revision = 'HEAD'] = process.argv.slice(2);
 if (dir === undefined) {
-  console.error('usage: node deploy/make-sources.mjs DIR [REVISION]');
+  console.error('usage: node tools/make-sources.mjs DIR [REVISION]');
   process.exit(2);
 }
 
