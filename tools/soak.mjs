@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: the tests at full size, then each benchmark twice. The second run adds an artificial delay: a figure
- * that does not change when the product is slower measures nothing.
+ * `npm run soak`: the tests at full size, those end to end also with the built programs, then each benchmark twice. The
+ * second run adds an artificial delay: a figure that does not change when the product is slower measures nothing.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -73,6 +73,19 @@ const { status } = spawnSync(process.execPath, [join('tools', 'test.mjs')], {
   env: { ...ENVIRONMENT, SCALE: '1' },
 });
 if (status !== 0) failures.push('tests at SCALE=1');
+
+// The end-to-end tests once more, with the built programs.
+const target = `${process.platform}-${process.arch}`;
+const built = join(ROOT, 'dist', target);
+const steps = [
+  [join('tools', 'bun.mjs'), 'tools/build/main.ts'],
+  [join('tools', 'test.mjs'), './test/e2e'],
+];
+for (const step of steps) {
+  const env = { ...ENVIRONMENT, CORTEX_TEST_PROGRAMS: built };
+  const { status: code } = spawnSync(process.execPath, step, { cwd: ROOT, stdio: 'inherit', env });
+  if (code !== 0) failures.push(`built programs: ${step[1]}`);
+}
 
 for (const { name, options = [], handicap, hasMoved } of BENCHES) {
   const figure = bench(name, ...options);

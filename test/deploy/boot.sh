@@ -24,8 +24,8 @@ Type=oneshot
 Environment=HOME=/root
 ExecStart=/bin/sh /shared/probe.sh
 ExecStopPost=/usr/bin/systemctl poweroff --force --force
-StandardOutput=file:/shared/probe.log
-StandardError=file:/shared/probe.log
+StandardOutput=append:/shared/probe.log
+StandardError=inherit
 [Install]
 WantedBy=multi-user.target
 UNIT

@@ -101,7 +101,7 @@ describe.skipIf(missing.length > 0)(
           /replaced\n.*cortex\.toml': Operation not permitted\n.*Read-only file system$/,
         ),
         stopped: expect.stringMatching(/^Result=success\n\nResult=success\n0$/),
-        end: '',
+        end: 'Powering off.',
       });
       const removed = steps.get('removed') ?? '';
       expect(removed).toContain('cortex.toml');
