@@ -126,6 +126,24 @@ describe('the memory budget of a load', () => {
     expect(await machine.budget('b', onCards(1))).toMatchObject({ vramMib: 2500 });
   });
 
+  test('is not taken for that of another program when a model has gone since the last reading', async () => {
+    const machine = new Machine([24_000]);
+    const { ledger } = machine;
+    machine.use(0, 700);
+    await machine.reserve('a', onCards(0), { vramMib: 3000 });
+    machine.use(0, 3000);
+    ledger.settle('a', { vramMib: 3000, ramMib: 0, placement: onCards(0) }, isLoaded);
+    await machine.budget('b', onCards(0));
+    const foreign = () => machine.devices.map((gpu) => ledger.foreignMib(gpu));
+
+    ledger.release('a');
+    machine.use(0, -3000);
+    const beforeReading = foreign();
+    await machine.budget('b', onCards(0));
+
+    expect([beforeReading, foreign()]).toEqual([[700], [700]]);
+  });
+
   test.each([0, 1500, 3000])(
     'stays the same while another model is loading and the driver shows %p MiB of it',
     async (shownMib) => {

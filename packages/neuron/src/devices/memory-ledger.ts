@@ -27,6 +27,14 @@ interface Holding extends ReservedMemory {
   readonly isInMemory: () => boolean;
 }
 
+/** Memory that a model held until then. Older readings may show it, and it is not that of another program. */
+interface Freed {
+  /** MiB by GPU index. */
+  readonly vramMib: ReadonlyMap<number, number>;
+  /** Monotonic. */
+  readonly freedMs: number;
+}
+
 export interface MemoryLedgerOptions {
   /** RAM that all models together may use, MiB. */
   readonly cpuMemoryMib: number;
@@ -75,6 +83,7 @@ const UNEVEN_RATIO = 0.06;
 export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
+  #freed: readonly Freed[] = [];
   readonly #foreign = new ForeignMemory(() => this.#nowMs());
   #releases = 0;
 
@@ -178,7 +187,11 @@ export class MemoryLedger {
   }
 
   release(modelId: string): void {
-    if (this.#holdings.delete(modelId)) this.#releases += 1;
+    const holding = this.#holdings.get(modelId);
+    if (!holding) return;
+    this.#holdings.delete(modelId);
+    this.#releases += 1;
+    this.#freed = [...this.#freed, { vramMib: holding.vramMib, freedMs: this.#nowMs() }];
   }
 
   /** The placement and budget that a load would get now, if that model were not loaded. */
@@ -246,7 +259,13 @@ export class MemoryLedger {
 
   /** Updates the memory of other programs from the last readings. */
   #observe(): void {
-    this.#foreign.observe(this.#options.devices(), (gpu) => this.#shares(gpu, () => true));
+    const gpus = this.#options.devices();
+    const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
+    this.#freed = this.#freed.filter(({ freedMs }) => freedMs >= oldestMs);
+    this.#foreign.observe(gpus, (gpu) => [
+      ...this.#shares(gpu, () => true),
+      ...this.#freedShares(gpu),
+    ]);
   }
 
   #shares({ index, readAtMs }: Device, isWanted: (modelId: string) => boolean): Share[] {
@@ -255,6 +274,14 @@ export class MemoryLedger {
       if (mib === undefined || !isWanted(id)) return [];
       const isShown = settledMs !== undefined && settledMs <= readAtMs && isInMemory();
       return [{ mib, isShown }];
+    });
+  }
+
+  /** What a reading may show of models that have gone since. */
+  #freedShares({ index, readAtMs }: Device): Share[] {
+    return this.#freed.flatMap(({ vramMib, freedMs }) => {
+      const mib = vramMib.get(index);
+      return mib === undefined || freedMs < readAtMs ? [] : [{ mib, isShown: false }];
     });
   }
 
