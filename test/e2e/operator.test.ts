@@ -103,7 +103,10 @@ test('an operator adds a model and a machine, places the model there, and remove
   const args = await machines.joinArguments(up.api, { CORTEX_STATE_DIR: stateDir });
   const joining = machines.join(args, machine, 'beast');
   // With its output if it fails.
-  expect([await joining.ended, joining.output]).toEqual([0, expect.stringContaining('beast has joined')]);
+  expect([await joining.ended, joining.output]).toEqual([
+    0,
+    expect.stringContaining('beast has joined'),
+  ]);
   await machines.serveNode(machine);
   await eventually('beast', async () => /beast.*up/.test(await run('status')), 20_000);
 
