@@ -185,7 +185,7 @@ describe('a workflow of ComfyUI', () => {
     leaving.abort();
     await first;
 
-    await until(() => up.comfy.runs.length === 2 && up.comfy.pending === 1);
+    await until(() => up.comfy.runs.length === 2 && up.comfy.pending === 1 && up.comfy.isRunning);
     expect(up.comfy.calls).toContainEqual({ path: '/interrupt', body: { prompt_id: 'run-1' } });
     up.comfy.release();
     expect((await second).status).toBe(200);

@@ -61,6 +61,11 @@ export class FakeComfy implements Disposable {
     return this.#queue.length + (this.#running ? 1 : 0);
   }
 
+  /** Whether a run has begun, which can be released. */
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   [Symbol.dispose](): void {
     void this.#server.stop(true);
   }
