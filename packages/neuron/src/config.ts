@@ -188,7 +188,7 @@ export const NeuronConfig = z.strictObject({
         .string()
         .optional()
         .describe(
-          'File with the token that every request must send as Authorization: Bearer. While callers change to a new token it has two lines, and both are valid. The file is read again on SIGHUP and when it changes.',
+          'File with the token that every request must send as Authorization: Bearer. Default: the credential neuron.node-token, if systemd has it. While callers change to a new token it has two lines, and both are valid. The file is read again on SIGHUP and when it changes.',
         ),
       tls_cert: z
         .string()
@@ -348,6 +348,7 @@ export function readNeuronConfig(input: NeuronConfigInput): LoadedConfig<NeuronC
     prefix: 'NEURON_',
     ignoreEnv: RESERVED_ENV,
     fileBelow: (pathOf) => joinedFile(pathOf('state_dir') ?? DEFAULT_STATE_DIR),
+    credentials: { 'security.node_token_file': 'neuron.node-token' },
     ...input,
   });
   checkHarnesses(loaded.value.harnesses, loaded.origins);

@@ -174,7 +174,7 @@ export const GatewayConfig = z.strictObject({
         .min(1)
         .optional()
         .describe(
-          'File with the bearer token that the neurons without a token_file of their own require, relative to this file. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is. A changed file is read again within 15 s, which is later than the nodes read theirs, and at once on SIGHUP.',
+          'File with the bearer token that the neurons without a token_file of their own require, relative to this file. Default: the credential cortex.node-token, if systemd has it. Of two lines the first is sent, so that the file of a node that changes its token can be used as it is. A changed file is read again within 15 s, which is later than the nodes read theirs, and at once on SIGHUP.',
         ),
       admin_key_file: z
         .string()

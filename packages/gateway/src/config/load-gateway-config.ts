@@ -99,6 +99,7 @@ export function loadGatewayConfig(input: GatewayConfigInput): LoadedGatewayConfi
     prefix: 'CORTEX_',
     ignoreEnv: OTHER_VARIABLES,
     flags: input.flags,
+    credentials: { 'auth.node_token_file': 'cortex.node-token' },
     alsoMerge: { directory: NODES_FOLDER, arrays: ['neurons'] },
     alsoAdd: {
       folder: (pathOf) =>

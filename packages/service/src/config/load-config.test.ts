@@ -511,3 +511,35 @@ describe('a file below the main one', () => {
     );
   });
 });
+
+describe('a credential of systemd', () => {
+  const credentials = { 'gateway.listen': 'cortex.listen' };
+  const given = () => {
+    writeFileSync(join(folder, 'cortex.listen'), 'text');
+    return { credentials, env: { CREDENTIALS_DIRECTORY: folder } };
+  };
+
+  test('is the default of its key, with its name as the origin', () => {
+    const { value, origins } = load('', given());
+
+    expect(value.gateway.listen).toBe(join(folder, 'cortex.listen'));
+    expect(origins.get('gateway.listen')).toBe('credential cortex.listen');
+  });
+
+  test('yields to whatever sets the key', () => {
+    const { value, origins } = load('[gateway]\nlisten = "file"\n', given());
+
+    expect(value.gateway.listen).toBe('file');
+    expect(origins.get('gateway.listen')).toBe(`${main}:2`);
+  });
+
+  test('may be missing', () => {
+    const env = { CREDENTIALS_DIRECTORY: join(folder, 'none') };
+
+    expect(load('', { credentials, env }).value.gateway.listen).toBe('127.0.0.1:31313');
+  });
+
+  test('does not hide a value of the wrong type above its key', () => {
+    expect(refusal('gateway = 5\n', given()).message).toContain('cortex.toml:1: gateway');
+  });
+});

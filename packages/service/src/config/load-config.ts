@@ -7,6 +7,7 @@ import { systemReason } from '../system-reason.ts';
 
 import { ConfigError, type ConfigPlace } from './config-error.ts';
 import { type ConfigOrigins } from './config-origin.ts';
+import { type CredentialInput, readCredentials } from './credentials.ts';
 import { describeFormat, describeIssue, findUnusableKeys } from './describe-issue.ts';
 import { formatKeyPath, isTree, type KeyPath, type Tree } from './key-path.ts';
 import { Origins } from './origins.ts';
@@ -55,6 +56,8 @@ export interface ConfigInput<T> {
   readonly alsoAdd?: AddedFolder;
   /** A file whose values apply where nothing else sets the key; it may be missing. */
   readonly fileBelow?: (pathOf: PathOfKey) => string;
+  /** Credentials of systemd: the default of a key that nothing else sets. */
+  readonly credentials?: CredentialInput['credentials'];
 }
 
 function tomlFilesIn(directory: string): string[] {
@@ -200,13 +203,18 @@ function readTree<T>(input: ConfigInput<T>, settings: readonly Setting[], origin
     fill(tree, lowest.tree);
     origins.addFileBelow(lowest);
   }
+  const credentials = readCredentials(input).filter(({ path }) => !isPresent(tree, path));
+  for (const credential of credentials) origins.addSetting(credential);
+  const defaults: Tree = {};
+  applySettings(defaults, credentials);
+  fill(tree, defaults);
   if (alsoAdd !== undefined && stateFolder !== undefined)
     merge(stateFolder, { isAdded: true, arrays: alsoAdd.arrays });
   return tree;
 }
 
 /**
- * Loads a configuration: defaults < TOML < environment < flags, strict (contracts, section 4).
+ * Loads a configuration: defaults < credentials < TOML < environment < flags, strict (contracts, section 4).
  *
  * @throws ConfigError naming file, line, key and the nearest known key; one line per problem.
  */
