@@ -32,8 +32,6 @@ pack() {
 for name in cortex neuron; do
   tree=$work/$name
   "$here/../install.sh" "$name" "$dist" "$tree"
-  # Debian keeps the documentation under the name of the package.
-  if [ "$name" = neuron ]; then mv "$tree/usr/share/doc/neuron" "$tree/usr/share/doc/helexa-neuron"; fi
   mkdir -p "$tree/DEBIAN"
   (cd "$tree" && find etc -type f | sed 's#^#/#') >"$tree/DEBIAN/conffiles"
   for script in postinst prerm postrm; do

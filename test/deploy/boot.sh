@@ -15,7 +15,11 @@ mount -t tmpfs tmpfs root/run
 mount -t tmpfs tmpfs root/tmp
 mkdir root/shared
 mount --bind "$shared" root/shared
+# systemd mounts credentials in a namespace of its own.
+mount --make-rshared root
 ip link set lo up
+# Where packages may not start services, such as in images of containers.
+rm -f root/usr/sbin/policy-rc.d
 cat >root/etc/systemd/system/probe.service <<'UNIT'
 [Unit]
 After=cortex.service neuron.service

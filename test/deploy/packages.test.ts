@@ -1,13 +1,5 @@
 /** The packages, installed and run as their users run them. Nothing is left on this machine. */
-import {
-  copyFileSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,23 +13,6 @@ const missing = [
   ...(process.getuid?.() === 0 ? [] : ['root']),
   ...TOOLS.filter((tool) => Bun.which(tool) === null),
 ];
-const CHAT = `curl -s http://127.0.0.1:31313/v1/chat/completions -d '{"model":"cortex-tiny","messages":[{"role":"user","content":"What is cortex?"}],"max_tokens":8}'`;
-
-/** Each step prints its name, then what it found. */
-const PROBE = `
-step() { echo "== $1"; }
-step started; systemctl is-active cortex neuron
-step key; stat -c '%U %a' /var/lib/cortex/admin.key
-step killed; kill -9 "$(systemctl show -p MainPID --value cortex)"; sleep 3; systemctl is-active cortex; systemctl show -p NRestarts cortex
-step reloaded; systemctl reload cortex neuron && systemctl is-active cortex neuron
-step joined; neuron $(cortex join-token --json | sed -n 's/.*"neuron \\(join [^"]*\\)".*/\\1/p') --name box
-step serves; for _ in $(seq 40); do cortex status | grep -q '^box  *up' && break; sleep 1; done; ${CHAT}; echo
-step listens; cortex nodes
-step writes; nsenter -t "$(systemctl show -p MainPID --value cortex)" -m -r setpriv --reuid cortex --regid cortex --clear-groups sh -c 'cd /etc/cortex; cp models.toml new && mv new models.toml && echo replaced; rm -f cortex.toml; touch /usr/x' 2>&1
-step stopped; systemctl stop cortex neuron; systemctl show -p Result cortex neuron; pgrep -c -u neuron
-step removed; dpkg -r cortex helexa-neuron >/dev/null; ls /etc/cortex /var/lib/cortex; ls -d /usr/lib/neuron /usr/bin/cortex 2>&1
-step end
-`;
 
 function run(command: readonly string[], cwd = ROOT): string {
   const { success, stdout, stderr } = Bun.spawnSync([...command], { cwd });
@@ -69,12 +44,12 @@ describe.skipIf(missing.length > 0)(
       expect(run(['lintian', '--fail-on', 'error,warning', ...found])).not.toMatch(/^[EW]:/m);
     }, 120_000);
 
-    test('for Debian run as services of a real systemd: restarted, reloaded, joined, stopped and removed', async () => {
-      writeFileSync(join(debs, 'probe.sh'), PROBE);
+    test('for Debian run as services of a real systemd: restarted, reloaded, joined, drained, removed and purged', async () => {
+      copyFileSync(join(ROOT, 'test/deploy/probe.sh'), join(debs, 'probe.sh'));
       const namespaces = ['--mount', '--pid', '--fork', '--cgroup', '--uts', '--ipc', '--net'];
       const boot = new Program([
         'timeout',
-        '180',
+        '200',
         'unshare',
         ...namespaces,
         '--propagation=private',
@@ -89,25 +64,33 @@ describe.skipIf(missing.length > 0)(
         steps.set(name, lines.join('\n').trim());
       }
 
-      expect(Object.fromEntries(steps)).toMatchObject({
-        started: 'active\nactive',
+      expect(Object.fromEntries(steps)).toEqual({
+        started: 'active\nactive\nrestricted',
         key: 'cortex 600',
-        killed: 'active\nNRestarts=1',
+        killed: 'active\nactive\n1\n\n1',
         reloaded: 'active\nactive',
+        refused: 'status 1\nactive',
+        credentials: expect.stringMatching(/^401\n.*\nown +up /),
         joined: expect.stringContaining('box has joined the fleet'),
         serves: expect.stringContaining('"content":"cortex'),
         listens: expect.stringMatching(/box .* https:\/\//),
         writes: expect.stringMatching(
           /replaced\n.*cortex\.toml': Operation not permitted\n.*Read-only file system$/,
         ),
-        stopped: expect.stringMatching(/^Result=success\n\nResult=success\n0$/),
+        drained: 'running\n"completion_tokens":3000\ndata: [DONE]',
+        stopped: 'Result=success\n\nResult=success\n0',
+        alone: expect.stringMatching(/"content":"cortex.*\nResult=success$/),
+        reinstalled: 'active\nactive',
+        disabled: expect.stringMatching(/disabled\nenabled\ninactive\nactive$/),
+        removed: [
+          '/etc/cortex:\ncortex.toml\nmodels.toml\n',
+          '/var/lib/cortex:\nadmin.key\nnodes.d',
+          "ls: cannot access '/usr/lib/neuron': No such file or directory",
+          "ls: cannot access '/usr/bin/cortex': No such file or directory\n0",
+        ].join('\n'),
+        purged: '',
         end: 'Powering off.',
       });
-      const removed = steps.get('removed') ?? '';
-      expect(removed).toContain('cortex.toml');
-      expect(removed).toContain('admin.key');
-      expect(removed).toMatch(/cannot access '\/usr\/lib\/neuron'/);
-      expect(removed).toMatch(/cannot access '\/usr\/bin\/cortex'/);
     }, 240_000);
 
     test('for Fedora are built without a network, satisfy rpmlint, and hold programs that run', async () => {
