@@ -11,9 +11,9 @@ import {
 } from '@cortex/service';
 
 import { loadNeuronConfig, type NeuronConfig, readTlsFiles } from '../config.ts';
-import { configFile } from './config-file.ts';
+import { configFile, SERVICE_CONFIG } from './config-file.ts';
 import { CERTIFICATE_DAYS, ownHosts, selfSignedFiles } from '../tls/own-certificate.ts';
-import type { SelfSigned } from '../tls/self-signed.ts';
+import { createSelfSigned, type SelfSigned } from '../tls/self-signed.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -31,6 +31,12 @@ function filesOf({ security }: NeuronConfig, folder: string): Files {
     cert: security.tls_cert ?? join(folder, 'tls.crt'),
     key: security.tls_key ?? join(folder, 'tls.key'),
   };
+}
+
+/** What root writes into the state folder of the service, the service can read. */
+function defaultFolder(file: string | undefined, stateDir: string): string {
+  if (file === SERVICE_CONFIG) return stateDir;
+  return file === undefined ? '.' : dirname(file);
 }
 
 /** Writes both files completely, or neither. @throws ConfigError naming the folder */
@@ -87,7 +93,10 @@ export function certCommand(env: Env, print: (text: string) => void) {
       '-c, --config <file>',
       'path of neuron.toml; its tls_cert and tls_key are the files; default: that of the installed service',
     )
-    .option('--out <folder>', 'folder of tls.crt and tls.key; default: that of neuron.toml')
+    .option(
+      '--out <folder>',
+      'folder of tls.crt and tls.key; default: that of neuron.toml, for the installed service its state folder',
+    )
     .option('--host <names...>', 'further names and addresses of this node')
     .option('--days <n>', 'validity in days', readDays, CERTIFICATE_DAYS)
     .option('--replace', 'replace an existing certificate', false)
@@ -95,12 +104,10 @@ export function certCommand(env: Env, print: (text: string) => void) {
     .action(async ({ config: named, out, host: more = [], days, replace, json }) => {
       const file = configFile(named);
       const { value, origins } = loadNeuronConfig({ file, env });
-      const files = filesOf(value, resolve(out ?? (file === undefined ? '.' : dirname(file))));
+      const files = filesOf(value, resolve(out ?? defaultFolder(file, value.state_dir)));
       const isNew = replace || !(existsSync(files.cert) || existsSync(files.key));
       const hosts = ownHosts();
       if (isNew) {
-        // The other commands start faster without the library.
-        const { createSelfSigned } = await import('../tls/self-signed.ts');
         const made = await createSelfSigned({
           hosts: [...hosts, ...more],
           days,

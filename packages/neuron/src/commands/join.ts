@@ -52,7 +52,7 @@ function format({ gateway, name, endpoint, written }: Joined, file: string | und
   const serve = file === undefined ? 'neuron serve' : `neuron serve -c ${file}`;
   const next =
     file === SERVICE_CONFIG
-      ? 'The service neuron, if it runs, starts again with it. Else: systemctl enable --now neuron'
+      ? 'The service neuron restarts by itself if it is running. To start it: systemctl enable --now neuron'
       : `Start neuron, or restart it: ${serve}`;
   return [
     `${name} has joined the fleet of ${gateway}, which calls it at ${endpoint}.`,

@@ -14,6 +14,7 @@ import {
 import { readTokens } from '../api/node-token.ts';
 import { isLoopback, type NeuronConfig, readTlsFiles } from '../config.ts';
 import { CERTIFICATE_DAYS, ownHosts, selfSignedFiles } from '../tls/own-certificate.ts';
+import { createSelfSigned } from '../tls/self-signed.ts';
 import { formatJoined, type JoinedSettings, readJoined } from './joined-file.ts';
 
 const TOKEN_BYTES = 32;
@@ -74,8 +75,6 @@ function makeToken({ state_dir: stateDir, security }: NeuronConfig): Made {
 
 async function makeCertificate({ state_dir: stateDir, security }: NeuronConfig): Promise<Made> {
   if (security.tls_cert !== undefined) return NOTHING;
-  // The other commands start faster without the library.
-  const { createSelfSigned } = await import('../tls/self-signed.ts');
   const made = await createSelfSigned({
     hosts: ownHosts(),
     days: CERTIFICATE_DAYS,

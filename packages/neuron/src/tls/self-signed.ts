@@ -1,18 +1,5 @@
 import { isIP } from 'node:net';
 
-// The library below needs it, and does not import it itself.
-import './reflect-metadata.ts';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
-
 const DAY_MS = 86_400_000;
 const SIGNING = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -20,6 +7,15 @@ const SIGNING = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 export interface SelfSigned {
   readonly cert: string;
   readonly key: string;
+}
+
+/**
+ * The library, which the other commands start faster without. It needs the polyfill, does not import it itself, and
+ * imports that stand side by side may run in any order.
+ */
+async function loadLibrary() {
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
 }
 
 /**
@@ -34,8 +30,9 @@ export async function createSelfSigned(options: {
   readonly nowMs: number;
 }): Promise<SelfSigned> {
   const { hosts, days, nowMs } = options;
+  const x509 = await loadLibrary();
   const keys = await crypto.subtle.generateKey(SIGNING, true, ['sign', 'verify']);
-  const certificate = await X509CertificateGenerator.createSelfSigned(
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       name: [{ CN: [hosts[0]] }],
       notBefore: new Date(nowMs - 3_600_000),
@@ -43,10 +40,10 @@ export async function createSelfSigned(options: {
       keys,
       signingAlgorithm: SIGNING,
       extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-        new SubjectAlternativeNameExtension(
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(
           hosts.map((value) => ({
             type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const),
             value,
@@ -59,6 +56,6 @@ export async function createSelfSigned(options: {
   const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
     cert: `${certificate.toString('pem')}\n`,
-    key: `${PemConverter.encode(pkcs8, PemConverter.PrivateKeyTag)}\n`,
+    key: `${x509.PemConverter.encode(pkcs8, x509.PemConverter.PrivateKeyTag)}\n`,
   };
 }
