@@ -32,11 +32,20 @@ function foreignMib(
   return Math.min(most, Math.max(least, before ?? most));
 }
 
+interface FreedMemory {
+  /** MiB by GPU index. */
+  readonly vramMib: ReadonlyMap<number, number>;
+  /** Monotonic. */
+  readonly freedMs: number;
+}
+
 /** The memory of other programs on each GPU, observed at every reading. */
 export class ForeignMemory {
   readonly #mib = new Map<number, number>();
   /** When each probe process on a GPU ended, monotonic; undefined while it runs. */
   readonly #probes = new Set<{ endedMs: number | undefined }>();
+  /** What models have given back, by id: readings from before may show it. At most one entry per model. */
+  readonly #freed = new Map<string, FreedMemory>();
   readonly #nowMs: () => number;
 
   constructor(nowMs: () => number) {
@@ -57,18 +66,31 @@ export class ForeignMemory {
     };
   }
 
+  /** Call it when a model has given its memory back: until the next reading it is not that of another program. */
+  modelFreed(modelId: string, vramMib: ReadonlyMap<number, number>): void {
+    if (vramMib.size > 0) this.#freed.set(modelId, { vramMib, freedMs: this.#nowMs() });
+  }
+
   /** Takes over the last readings. */
   observe(gpus: readonly Device[], sharesOn: (gpu: Device) => readonly Share[]): void {
     const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
     for (const probe of this.#probes) {
       if (probe.endedMs !== undefined && probe.endedMs <= oldestMs) this.#probes.delete(probe);
     }
+    for (const [id, { freedMs }] of this.#freed) if (freedMs < oldestMs) this.#freed.delete(id);
     const probes = Array.from(this.#probes, () => ({ mib: PROBE_MIB, isShown: false }));
     for (const gpu of gpus) {
       const usedMib = usedMibOf(gpu);
       if (usedMib === undefined) continue;
-      const shares = [...sharesOn(gpu), ...probes];
+      const shares = [...sharesOn(gpu), ...this.#freedOn(gpu), ...probes];
       this.#mib.set(gpu.index, foreignMib(usedMib, { shares, before: this.on(gpu) }));
     }
+  }
+
+  #freedOn({ index, readAtMs }: Device): Share[] {
+    return [...this.#freed.values()].flatMap(({ vramMib, freedMs }) => {
+      const mib = vramMib.get(index);
+      return mib === undefined || freedMs < readAtMs ? [] : [{ mib, isShown: false }];
+    });
   }
 }

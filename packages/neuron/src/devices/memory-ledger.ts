@@ -27,14 +27,6 @@ interface Holding extends ReservedMemory {
   readonly isInMemory: () => boolean;
 }
 
-/** Memory that a model held until then. Older readings may show it, and it is not that of another program. */
-interface Freed {
-  /** MiB by GPU index. */
-  readonly vramMib: ReadonlyMap<number, number>;
-  /** Monotonic. */
-  readonly freedMs: number;
-}
-
 export interface MemoryLedgerOptions {
   /** RAM that all models together may use, MiB. */
   readonly cpuMemoryMib: number;
@@ -83,7 +75,6 @@ const UNEVEN_RATIO = 0.06;
 export class MemoryLedger {
   readonly #options: MemoryLedgerOptions;
   readonly #holdings = new Map<string, Holding>();
-  #freed: readonly Freed[] = [];
   readonly #foreign = new ForeignMemory(() => this.#nowMs());
   #releases = 0;
 
@@ -191,7 +182,7 @@ export class MemoryLedger {
     if (!holding) return;
     this.#holdings.delete(modelId);
     this.#releases += 1;
-    this.#freed = [...this.#freed, { vramMib: holding.vramMib, freedMs: this.#nowMs() }];
+    this.#foreign.modelFreed(modelId, holding.vramMib);
   }
 
   /** The placement and budget that a load would get now, if that model were not loaded. */
@@ -259,13 +250,7 @@ export class MemoryLedger {
 
   /** Updates the memory of other programs from the last readings. */
   #observe(): void {
-    const gpus = this.#options.devices();
-    const oldestMs = Math.min(...gpus.map(({ readAtMs }) => readAtMs));
-    this.#freed = this.#freed.filter(({ freedMs }) => freedMs >= oldestMs);
-    this.#foreign.observe(gpus, (gpu) => [
-      ...this.#shares(gpu, () => true),
-      ...this.#freedShares(gpu),
-    ]);
+    this.#foreign.observe(this.#options.devices(), (gpu) => this.#shares(gpu, () => true));
   }
 
   #shares({ index, readAtMs }: Device, isWanted: (modelId: string) => boolean): Share[] {
@@ -274,14 +259,6 @@ export class MemoryLedger {
       if (mib === undefined || !isWanted(id)) return [];
       const isShown = settledMs !== undefined && settledMs <= readAtMs && isInMemory();
       return [{ mib, isShown }];
-    });
-  }
-
-  /** What a reading may show of models that have gone since. */
-  #freedShares({ index, readAtMs }: Device): Share[] {
-    return this.#freed.flatMap(({ vramMib, freedMs }) => {
-      const mib = vramMib.get(index);
-      return mib === undefined || freedMs < readAtMs ? [] : [{ mib, isShown: false }];
     });
   }
 
