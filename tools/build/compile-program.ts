@@ -16,16 +16,20 @@ const PROGRAMS = {
   },
 } as const;
 
-/** The constant of packages/service/src/build.ts, and one folder for CommonJS modules wherever the build runs. */
-export const constants = (build: Build): Readonly<Record<string, string>> => ({
-  CORTEX_BUILD: JSON.stringify(build),
-  __dirname: '"/"',
-});
+/**
+ * How every bundle is made. Names of functions stay, for stack traces in logs.
+ *
+ * Sets the constant of packages/service/src/build.ts, and one folder for CommonJS modules wherever the build runs.
+ */
+export const bundleOptions = (build: Build) =>
+  ({
+    target: 'bun',
+    define: { CORTEX_BUILD: JSON.stringify(build), __dirname: '"/"' },
+    minify: { syntax: true, whitespace: false, identifiers: false },
+  }) as const;
 
 /**
- * Makes one file of a program and the runtime.
- *
- * Threads keep their names, by which the program finds them. Names of functions stay too, for stack traces in logs.
+ * Makes one file of a program and the runtime. Threads keep the names of their files, by which the program finds them.
  */
 export async function compileProgram(options: {
   readonly root: string;
@@ -39,10 +43,8 @@ export async function compileProgram(options: {
   const bundle = {
     entrypoints: [entry, ...threads].map((path) => join(root, path)),
     root,
-    target: 'bun',
     naming: { entry: '[name].ts' },
-    define: { ...constants(build) },
-    minify: { syntax: true, whitespace: false, identifiers: false },
+    ...bundleOptions(build),
   } as const;
   const { outputs } = await Bun.build(bundle);
   for (const output of outputs) checkThreads(await output.text(), threads);
@@ -64,7 +66,7 @@ export async function compileProgram(options: {
 /** @throws Error if a bundle starts a thread that would not be found */
 export function checkThreads(code: string, threads: readonly string[]): void {
   for (const [, file = ''] of code.matchAll(/new URL\("\.\/([\w-]+\.ts)", ?import\.meta\.url\)/g)) {
-    if (file.endsWith('worker.ts') || threads.some((path) => basename(path) === file)) continue;
+    if (threads.some((path) => basename(path) === file)) continue;
     throw new Error(`${file} is started as a thread: list it in tools/build/compile-program.ts`);
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Build } from '@cortex/service';
 
-import { constants, checkThreads } from './compile-program.ts';
+import { bundleOptions, checkThreads } from './compile-program.ts';
 import {
   type LockedPackage,
   lockedPackages,
@@ -30,11 +30,9 @@ export async function makeEngineFolder(options: {
   const { outputs } = await Bun.build({
     entrypoints: [join(root, 'packages/engine/src/llama/worker.ts')],
     outdir: folder,
-    target: 'bun',
     naming: 'worker.js',
     external: [LIBRARY],
-    define: { ...constants(build) },
-    minify: { syntax: true, whitespace: false, identifiers: false },
+    ...bundleOptions(build),
   });
   for (const output of outputs) checkThreads(await output.text(), []);
   for (const path of libraryPackages(root)) cpSync(join(root, path), join(folder, path), COPY);

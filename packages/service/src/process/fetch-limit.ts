@@ -1,7 +1,5 @@
 import { ConfigError } from '../config/config-error.ts';
-
-/** Concurrent requests that `fetch` must allow. Its default is 256; further requests wait without an error. */
-const FETCH_LIMIT = 65_336;
+import { FETCH_LIMIT } from './runtime-settings.ts';
 
 /** @throws ConfigError naming the variable if this process was started without the raised limit. */
 export function assertFetchLimit(
