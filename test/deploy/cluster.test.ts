@@ -8,10 +8,9 @@ import { z } from 'zod';
 
 import { freePort } from '../e2e/free-port.ts';
 import { eventually } from '../e2e/processes.ts';
-import { CORTEX_BIN, Program, ROOT, Workspace } from '../e2e/start-up.ts';
+import { CORTEX_BIN, NEURON_BIN, Program, Workspace } from '../e2e/start-up.ts';
 import { isBuilt, type Manifest, podOf, Release, variablesOf } from './deploy-check.ts';
 
-const NEURON_BIN = join(ROOT, 'packages/neuron/bin/neuron');
 const Secret = z.looseObject({ data: z.record(z.string(), z.string()) });
 const Health = z.object({ nodes: z.object({ healthy: z.int(), total: z.int() }) });
 const Nodes = z.looseObject({

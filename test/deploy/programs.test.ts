@@ -1,9 +1,10 @@
 /** The programs that `npm run build` makes. With `CORTEX_TEST_PROGRAMS`, all of test/e2e runs them. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { neededEnv } from '@cortex/service/runtime-settings';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 
 import { eventually } from '../e2e/processes.ts';
@@ -133,3 +134,20 @@ test('the built neuron runs the engine within itself with isolation = "none"', a
   expect(answer.choices[0].message.content).toStartWith('cortex');
   expect(await neuron.ended).toBe(0);
 }, 60_000);
+
+test('every unit and image sets what the programs would otherwise start themselves again with', () => {
+  const files = globSync(
+    'deploy/{systemd/**/{cortex,neuron,cortex-up}.service,container/Containerfile.*}',
+    {
+      cwd: ROOT,
+    },
+  );
+  const missing = files.filter((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const set = text.matchAll(/\b(BUN_\w+|MIMALLOC_\w+)=(\d+)/g);
+    return neededEnv(Object.fromEntries([...set].map(([, name, value]) => [name, value])));
+  });
+
+  expect(files).toHaveLength(5);
+  expect(missing).toEqual([]);
+});

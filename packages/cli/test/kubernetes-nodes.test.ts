@@ -149,6 +149,27 @@ describe('cortex kubernetes-nodes', () => {
     expect(nodesOf(pod)).toHaveLength(1);
   });
 
+  test('gives machines with long names that begin alike names of their own', async () => {
+    const machine = `ip-10-0-0-1.${'a'.repeat(60)}`;
+    const pod = cluster(() =>
+      Response.json({
+        items: [
+          slice(
+            { node: `${machine}.east`, address: '10.0.1.7' },
+            { node: `${machine}.west`, address: '10.0.1.8' },
+          ),
+        ],
+      }),
+    );
+
+    await run(pod);
+
+    expect(nodesOf(pod).map(({ endpoint }) => endpoint)).toEqual([
+      'http://10.0.1.7:13131',
+      'http://10.0.1.8:13131',
+    ]);
+  });
+
   test('reads all pages of the list', async () => {
     const pod = cluster(({ searchParams }) =>
       Response.json(

@@ -1,10 +1,18 @@
-import { type ServicePod } from './endpoint-slices.ts';
+import { createHash } from 'node:crypto';
 
-/** A key with a text; TOML's basic strings are JSON's, but for control characters that these texts do not have. */
-const line = (key: string, value: string): string => `${key} = ${JSON.stringify(value)}\n`;
+import { toInlineToml } from '../inline-toml.ts';
+import { type ServicePod } from './endpoint-slices.ts';
 
 /** Names of machines in a cluster may be longer than those of nodes. */
 const MAX_NAME = 63;
+const DIGEST_CHARS = 8;
+
+/** The name of a machine, or a shorter one that no other machine has. */
+function nameOf(machine: string): string {
+  if (machine.length <= MAX_NAME) return machine;
+  const digest = createHash('sha256').update(machine).digest('hex').slice(0, DIGEST_CHARS);
+  return `${machine.slice(0, MAX_NAME - DIGEST_CHARS - 1)}-${digest}`;
+}
 
 /** The `[[neurons]]` of these pods, each with the name of its machine. */
 export function formatNodes(
@@ -12,14 +20,14 @@ export function formatNodes(
   { tlsFingerprint }: { readonly tlsFingerprint: string | undefined },
 ): string {
   const scheme = tlsFingerprint === undefined ? 'http' : 'https';
-  const tables = pods.map(({ nodeName, address, port }) => {
+  const nodes = pods.map(({ nodeName, address, port }) => {
     const host = address.includes(':') ? `[${address}]` : address;
-    return [
-      '\n[[neurons]]\n',
-      line('name', nodeName.slice(0, MAX_NAME)),
-      line('endpoint', `${scheme}://${host}:${port}`),
-      tlsFingerprint === undefined ? '' : line('tls_fingerprint', tlsFingerprint),
-    ].join('');
+    return {
+      name: nameOf(nodeName),
+      endpoint: `${scheme}://${host}:${port}`,
+      tls_fingerprint: tlsFingerprint,
+    };
   });
-  return `# Written by "cortex kubernetes-nodes" at every change of the cluster.\n${tables.join('')}`;
+  const lines = nodes.map((node) => `  ${toInlineToml(node)},\n`);
+  return `# Written by "cortex kubernetes-nodes" at every change of the cluster.\nneurons = [\n${lines.join('')}]\n`;
 }

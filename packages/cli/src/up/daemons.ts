@@ -6,7 +6,7 @@ import { type LoadedConfig, parseListen } from '@cortex/service';
 import { z } from 'zod';
 
 import { type DaemonLaunch } from './daemon.ts';
-import { toInlineToml } from './inline-toml.ts';
+import { toInlineToml } from '../inline-toml.ts';
 import { CORTEX_COMMAND, neuronProgram } from './programs.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
